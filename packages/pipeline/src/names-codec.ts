@@ -1,19 +1,6 @@
 import type { EncodedNames } from '@waybill/core';
 
 const NUL = 0;
-const encoder = new TextEncoder();
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-/** Names to bytes: joined by NUL, which no path contains. */
-export function encodeNames(names: readonly string[]): EncodedNames {
-  return encoder.encode(names.join('\0'));
-}
-
-/** The reverse of {@link encodeNames}. No bytes are no names. */
-export function decodeNames(bytes: EncodedNames): string[] {
-  return bytes.length === 0 ? [] : decoder.decode(bytes).split('\0');
-}
-
 /** How many names the bytes hold. */
 export function countNames(bytes: EncodedNames): number {
   if (bytes.length === 0) return 0;

@@ -1,6 +1,8 @@
 import {
   compareUtf8,
+  decodeNames,
   type EncodedNames,
+  encodeNames,
   LIMITS,
   type NewNotice,
   type ShardRecord,
@@ -9,7 +11,7 @@ import {
 } from '@waybill/core';
 import type { IngestContext } from './ingest-context.ts';
 import { readList, writeList } from './list-file.ts';
-import { countNames, decodeNames, encodeNames, joinNames } from './names-codec.ts';
+import { countNames, joinNames } from './names-codec.ts';
 
 /** The first shards are small, so that a small ingest is spread over all threads too. */
 const FIRST_SHARDS = [1_000, 1_000, 1_000, 1_000, 2_500, 2_500, 5_000, 5_000];

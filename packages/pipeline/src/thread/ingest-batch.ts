@@ -2,6 +2,7 @@ import {
   ArtifactError,
   type BatchPart,
   type CacheRow,
+  decodeNames,
   type Entry,
   type IngestBatchInput,
   type IngestBatchOutput,
@@ -10,7 +11,6 @@ import {
   type NewNotice,
   type PackedRegion,
 } from '@waybill/core';
-import { decodeNames } from '../names-codec.ts';
 import { ArenaBatch } from './arena-batch.ts';
 import {
   type BatchFile,

@@ -1,0 +1,9 @@
+import { fileURLToPath } from 'node:url';
+import { type ProcessRun, runProcess } from './run-process.ts';
+
+const BIN = fileURLToPath(new URL('../../packages/cli/dist/bin.js', import.meta.url));
+
+/** Runs the built command, as `npx waybill` does, with a home of its own. */
+export async function runWaybill(args: readonly string[], home: string): Promise<ProcessRun> {
+  return runProcess(process.execPath, [BIN, ...args], { env: { WAYBILL_HOME: home } });
+}
