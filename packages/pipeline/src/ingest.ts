@@ -75,7 +75,7 @@ export async function ingest(
   const own = await takeUpOwn(ports, { entity: request.artifact.entity, fingerprint });
   const taken = own ?? (await createNew(ports, { request, sources, fingerprint }));
   await using _lock = taken.lock;
-  return finish(ports, { ingest: taken.ingest, startedAtMs }, options);
+  return await finish(ports, { ingest: taken.ingest, startedAtMs }, options);
 }
 
 /**
@@ -103,7 +103,7 @@ export async function resumeIngest(
     );
   }
   const again = now.state === 'FAILED' ? await planAnew(ports, now) : await goOn(ports, now);
-  return finish(ports, { ingest: again, startedAtMs }, options);
+  return await finish(ports, { ingest: again, startedAtMs }, options);
 }
 
 /** Ingests that are neither committed nor cancelled, each with whether a process works on it now. */

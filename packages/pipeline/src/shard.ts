@@ -63,7 +63,7 @@ export async function runShard(context: IngestContext, shardId: number): Promise
   });
   const work = new ShardWork({ context, shard, source, storer });
   await work.runBatches(names);
-  return work.complete();
+  return await work.complete();
 }
 
 /** State of one attempt at a shard. */

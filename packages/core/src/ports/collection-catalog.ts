@@ -84,6 +84,14 @@ export interface CollectionCatalog {
     scope: { entity: string } & Page,
     options?: CallOptions,
   ): Promise<(CollectableObject & { kind: 'pack' | 'blob'; algorithm: DigestAlgorithm })[]>;
+  /**
+   * Which of these keys (a few hundred) no object has, whatever its state, announced and condemned ones included. Asked
+   * after a key was seen in the store: objects are announced before their bytes appear, so such a key is a leftover.
+   */
+  unknownObjects(
+    scope: { entity: string; keys: readonly ObjectKey[] },
+    options?: CallOptions,
+  ): Promise<ObjectKey[]>;
   /** Whether a stored manifest belongs to a version that is COMMITTED, or was deleted at or after the threshold. */
   manifestInUse(key: ObjectKey, thresholdTick: number, options?: CallOptions): Promise<boolean>;
   /** Takes blobs out of the index because their bytes are gone or wrong, and makes stat cache proofs so far void. */

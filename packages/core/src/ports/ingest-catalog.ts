@@ -81,9 +81,13 @@ export interface IngestCatalog {
   listSegments(ingestId: string, options?: CallOptions): AsyncIterable<SegmentRef>;
   /**
    * Which of these ingests (by `sequence`) ended in a version that is COMMITTED now: what such an ingest recorded is
-   * stored, and stays stored for every ingest that is open already.
+   * stored, and stays stored for every ingest that is open already. Blobs belong to an entity, so name the one in whose
+   * index they must be. An ingest that was planned anew proves nothing: it may have recorded what it then left out.
    */
-  committedIngests(sequences: readonly number[], options?: CallOptions): Promise<number[]>;
+  committedIngests(
+    sequences: readonly number[],
+    options?: { entity?: string } & CallOptions,
+  ): Promise<number[]>;
   /** One transaction under the artifact's row lock. `TYPE_CONFLICT` as in `createIngest`. */
   commitIngest(request: CommitRequest, options?: CallOptions): Promise<CommitResult>;
 }

@@ -1,0 +1,46 @@
+import { readFile } from 'node:fs/promises';
+import { ArtifactError } from '@waybill/core';
+import { readConfig } from './config.ts';
+import { openLog } from './log.ts';
+import { type LiveText, StreamOutput } from './output.ts';
+import { runCommandLine } from './run-command-line.ts';
+
+/** Runs the command line `argv` (without the executable) and resolves to the exit code. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const errors = new StreamOutput(process.stderr, 'standard error');
+  return runCommandLine(argv, {
+    output: new StreamOutput(process.stdout, 'standard output'),
+    errors,
+    signals: {
+      on: (signal, listener) => process.on(signal, listener),
+      off: (signal, listener) => process.off(signal, listener),
+      exit: (code) => process.exit(code),
+    },
+    version: await readVersion(),
+    workingFolder,
+    readConfig,
+    openLiveText,
+    openLog: (level) => openLog(level, errors),
+    open: async (config, log) => (await import('./open-ports.ts')).openPorts(config, log),
+  });
+}
+
+function workingFolder(): string {
+  try {
+    return process.cwd();
+  } catch (cause) {
+    throw new ArtifactError('NOT_FOUND', 'the current folder is gone; change to another one', { cause });
+  }
+}
+
+async function openLiveText(): Promise<LiveText> {
+  const { createLogUpdate } = await import('log-update');
+  const log = createLogUpdate(process.stderr);
+  return { update: (text) => log(text), clear: () => log.clear() };
+}
+
+async function readVersion(): Promise<string> {
+  const manifest: unknown = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'));
+  const isObject = typeof manifest === 'object' && manifest !== null && 'version' in manifest;
+  return isObject ? String(manifest.version) : 'unknown';
+}

@@ -1,0 +1,103 @@
+import type { IngestProgress } from '@waybill/pipeline';
+import { describe, expect, test } from 'vitest';
+import { ProgressDisplay } from '../src/progress-display.ts';
+import { progressLine, showIngest, showOperation } from '../src/progress-text.ts';
+import { RateWindow } from '../src/rate-window.ts';
+import { MemoryOutput } from './fake-surroundings.ts';
+
+const MIB = 1_048_576;
+
+const START: IngestProgress = {
+  ingestId: 'i1',
+  state: 'PLANNING',
+  files: 0,
+  bytes: 0,
+  filesHashed: 0,
+  bytesHashed: 0,
+  plannedFiles: 0,
+  planned: false,
+};
+
+describe('RateWindow', () => {
+  test('no speed before there is a span of time', () => {
+    const window = new RateWindow();
+    expect(window.rates()).toEqual({ filesPerSecond: 0, bytesPerSecond: 0 });
+    window.add({ atMs: 5, files: 10, bytes: 10 });
+    expect(window.rates()).toEqual({ filesPerSecond: 0, bytesPerSecond: 0 });
+  });
+
+  test('only the last ten seconds count', () => {
+    const window = new RateWindow();
+    window.add({ atMs: 0, files: 0, bytes: 0 });
+    window.add({ atMs: 10_000, files: 100_000, bytes: 0 });
+    window.add({ atMs: 20_000, files: 100_100, bytes: 5_000 });
+    expect(window.rates()).toEqual({ filesPerSecond: 10, bytesPerSecond: 500 });
+  });
+
+  test('samples that come fast do not pile up, and the speed stays right', () => {
+    const window = new RateWindow();
+    for (let atMs = 0; atMs <= 20_000; atMs += 1) window.add({ atMs, files: atMs, bytes: 2 * atMs });
+    expect(window.rates().filesPerSecond).toBeCloseTo(1_000);
+    expect(window.rates().bytesPerSecond).toBeCloseTo(2_000);
+  });
+});
+
+describe('progress lines', () => {
+  test('total and time left appear once they are known', () => {
+    const window = new RateWindow();
+    window.add({ atMs: 0, files: 0, bytes: 0 });
+    window.add({ atMs: 2_000, files: 1_000, bytes: 20 * MIB });
+    const line = { doing: 'reading', files: 1_000, bytes: 20 * MIB, window };
+    expect(progressLine({ ...line, filesTotal: undefined })).toBe(
+      'reading 1,000 files, 20.0 MiB, 500 files/s, 10.0 MiB/s',
+    );
+    expect(progressLine({ ...line, filesTotal: 31_000 })).toBe(
+      'reading 1,000 of 31,000 files, 20.0 MiB, 500 files/s, 10.0 MiB/s, 1:00 left',
+    );
+  });
+
+  test('an ingest on a terminal is redrawn in place, and taken away at the end', () => {
+    let nowMs = 0;
+    const shown: string[] = [];
+    const live = { update: (text: string) => shown.push(text), clear: () => shown.push('') };
+    const errors = new MemoryOutput(true);
+    {
+      using display = new ProgressDisplay({ errors, live, quiet: false, nowMs: () => nowMs });
+      const show = showIngest(display);
+      show(START);
+      nowMs = 1_000;
+      show({ ...START, files: 10, bytes: 1_024, plannedFiles: 20 });
+      nowMs = 2_000;
+      show({ ...START, state: 'RUNNING', planned: true, files: 20, bytes: 2_048, plannedFiles: 40 });
+      show({ ...START, state: 'FINALIZING', planned: true, files: 40, bytes: 4_096, plannedFiles: 40 });
+    }
+    expect(shown).toEqual([
+      'reading 0 files',
+      'reading 10 files, 1.0 KiB, 10 files/s, 1.0 KiB/s',
+      'reading 20 of 40 files, 2.0 KiB, 10 files/s, 1.0 KiB/s, 2.0 s left',
+      'writing the manifest of 40 of 40 files, 4.0 KiB',
+      '',
+    ]);
+    expect(errors.text).toBe('');
+  });
+
+  test('elsewhere a line every five seconds', () => {
+    let nowMs = 0;
+    const errors = new MemoryOutput();
+    using display = new ProgressDisplay({ errors, live: undefined, quiet: false, nowMs: () => nowMs });
+    const show = showOperation(display);
+    for (nowMs = 0; nowMs <= 12_000; nowMs += 100) {
+      show({ step: 'write', done: nowMs, total: undefined, bytesDone: 0, bytesTotal: undefined });
+    }
+    expect(errors.text).toBe('write: 5,000 files, 1,000 files/s\nwrite: 10,000 files, 1,000 files/s\n');
+  });
+
+  test('under --json nothing is shown', () => {
+    const errors = new MemoryOutput();
+    let nowMs = 0;
+    using display = new ProgressDisplay({ errors, live: undefined, quiet: true, nowMs: () => nowMs });
+    nowMs = 60_000;
+    showIngest(display)(START);
+    expect(errors.text).toBe('');
+  });
+});

@@ -1,0 +1,191 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { createIngestLocks, openSqliteCatalog } from '@waybill/catalog';
+import { ArtifactError, type HashPool, type StatCache } from '@waybill/core';
+import { createDigests, createThreadPool, HashPermits, processorCount } from '@waybill/hashing';
+import {
+  createExternalSort,
+  createManifestFiles,
+  createManifestTexts,
+  createSegmentFiles,
+} from '@waybill/manifest-file';
+import type { OperationPorts } from '@waybill/operations';
+import type { PipelinePorts } from '@waybill/pipeline';
+import {
+  createCheckoutRecords,
+  createDraftWriter,
+  createGlobs,
+  createLocalSource,
+  createTargetTree,
+  openFolderStore,
+  openStatCache,
+} from '@waybill/store-fs';
+import { systemClock, systemRandom } from './environment.ts';
+import { createFaultPoints, type FaultPlan } from './fault-points.ts';
+import { LazyPool } from './lazy-pool.ts';
+import { Scratch } from './scratch.ts';
+import type { ThreadSetup } from './thread-setup.ts';
+
+export interface EmbeddedOptions {
+  /** Absolute folder of catalog and caches, and of the store unless `storeFolder` says otherwise. */
+  readonly home: string;
+  readonly storeFolder?: string | undefined;
+  /** Threads that compute; as many as the process may use unless given. */
+  readonly threads?: number | undefined;
+  /** Told what a person should know and no call can answer: a cache that was thrown away. */
+  readonly onWarning?: (message: string) => void;
+  readonly faultPlan?: FaultPlan | undefined;
+}
+
+/** Everything of the embedded mode, as the ports of stages and use cases. */
+export interface Embedded extends PipelinePorts, OperationPorts, AsyncDisposable {
+  readonly catalog: PipelinePorts['catalog'] & OperationPorts['catalog'];
+}
+
+/**
+ * Opens the embedded mode: a SQLite catalog in the home folder, a folder as store, threads in this process. Threads,
+ * stat cache and scratch folder appear with their first use.
+ *
+ * @throws ArtifactError `CORRUPT`, `TOO_NEW`, `PERMISSION`, `UNSUPPORTED` (catalog on a network file system),
+ * `STATE_CONFLICT` when the store belongs to another catalog
+ */
+export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> {
+  const { home } = options;
+  const storeFolder = options.storeFolder ?? join(home, 'store');
+  const faults = createFaultPoints(options.faultPlan);
+  await using opened = new AsyncDisposableStack();
+  makeHome(home);
+  const catalog = opened.use(
+    await openSqliteCatalog({ path: join(home, 'catalog.db'), clock: systemClock, faults }),
+  );
+  const store = opened.use(await openFolderStore({ folder: storeFolder, random: systemRandom, faults }));
+  await claimStore({ home, catalogId: catalog.catalogId, store });
+  const statCacheFile = join(home, 'cache', 'stat.db');
+  const statCache = opened.use(
+    new LazyStatCache({ path: statCacheFile, catalogId: catalog.catalogId, options }),
+  );
+  const pool = opened.use(
+    lazyPool(options, { storeFolder, statCacheFile, beforeStart: () => statCache.open() }),
+  );
+  const scratch = opened.use(new Scratch());
+  const ports = {
+    catalog,
+    index: catalog,
+    store,
+    statCache,
+    pool,
+    faults,
+    drafts: createDraftWriter({ faults }),
+    segments: createSegmentFiles(),
+    manifests: createManifestFiles(),
+    texts: createManifestTexts(),
+    sort: createExternalSort(),
+    source: createLocalSource({
+      run: (input, run) => pool.run('walk', input, run),
+      get scratchFolder(): string {
+        return scratch.folder;
+      },
+    }),
+    targets: createTargetTree(),
+    checkouts: createCheckoutRecords({ file: join(home, 'checkouts') }),
+    locks: createIngestLocks({ folder: join(home, 'locks') }),
+    globs: createGlobs(),
+    digests: await createDigests(),
+    clock: systemClock,
+    random: systemRandom,
+    get scratchFolder(): string {
+      return scratch.folder;
+    },
+  };
+  const owned = opened.move();
+  return Object.assign(ports, { [Symbol.asyncDispose]: () => owned.disposeAsync() });
+}
+
+function makeHome(home: string): void {
+  try {
+    mkdirSync(home, { recursive: true });
+  } catch (cause) {
+    throw new ArtifactError(
+      'PERMISSION',
+      `the home folder ${home} cannot be made; set WAYBILL_HOME to a folder of yours`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+async function claimStore(of: {
+  home: string;
+  catalogId: string;
+  store: Pick<PipelinePorts['store'], 'claim' | 'description'>;
+}): Promise<void> {
+  const owner = await of.store.claim(of.catalogId);
+  if (owner === of.catalogId) return;
+  throw new ArtifactError(
+    'STATE_CONFLICT',
+    `the store (${of.store.description}) belongs to another catalog than the one in ${of.home}: each would take the ` +
+      "other's contents for garbage; set WAYBILL_HOME to the home the store was made with, or WAYBILL_STORE to another folder",
+  );
+}
+
+function lazyPool(
+  options: EmbeddedOptions,
+  setup: { storeFolder: string; statCacheFile: string; beforeStart: () => Promise<unknown> },
+): LazyPool {
+  return new LazyPool({
+    cpus: options.threads ?? processorCount(),
+    start: async (): Promise<HashPool> => {
+      await setup.beforeStart();
+      const permits = HashPermits.create(options.threads ?? processorCount());
+      const { storeFolder, statCacheFile } = setup;
+      const workerData: ThreadSetup = {
+        storeFolder,
+        statCacheFile,
+        permits: permits.shared,
+        faultPlan: options.faultPlan,
+      };
+      const module = import.meta.url.endsWith('.ts') ? './thread.ts' : './thread.js';
+      return createThreadPool({
+        filename: new URL(module, import.meta.url),
+        workerData,
+        permits,
+        ...(options.threads === undefined ? {} : { threads: options.threads }),
+      });
+    },
+  });
+}
+
+/** Opens the cache with its first use. */
+class LazyStatCache implements StatCache {
+  readonly #path: string;
+  readonly #catalogId: string;
+  readonly #options: EmbeddedOptions;
+  #opening: Promise<StatCache> | undefined;
+
+  constructor(cache: { path: string; catalogId: string; options: EmbeddedOptions }) {
+    this.#path = cache.path;
+    this.#catalogId = cache.catalogId;
+    this.#options = cache.options;
+  }
+
+  open(): Promise<StatCache> {
+    this.#opening ??= openStatCache({
+      path: this.#path,
+      catalogId: this.#catalogId,
+      ...(this.#options.onWarning === undefined ? {} : { warn: this.#options.onWarning }),
+    });
+    return this.#opening;
+  }
+
+  async keep(...args: Parameters<StatCache['keep']>): Promise<void> {
+    const cache = await this.open();
+    await cache.keep(...args);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#opening === undefined) return;
+    const cache = await this.#opening;
+    await cache[Symbol.asyncDispose]();
+  }
+}

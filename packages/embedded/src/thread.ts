@@ -1,0 +1,55 @@
+import { workerData } from 'node:worker_threads';
+import { createContentHasher, createDigests, HashPermits, type ThreadEntry, threadTask } from '@waybill/hashing';
+import { createSegmentFiles } from '@waybill/manifest-file';
+import { createOperationTasks } from '@waybill/operations';
+import { createIngestTasks } from '@waybill/pipeline';
+import {
+  createDraftWriter,
+  createSourceFiles,
+  createStatCacheReader,
+  createTargetFiles,
+  createThreadStore,
+  walkInThread,
+} from '@waybill/store-fs';
+import { systemClock } from './environment.ts';
+import { createFaultPoints } from './fault-points.ts';
+import type { ThreadSetup } from './thread-setup.ts';
+
+// This module is what every worker thread runs: the one place that wires adapters to the ports of a thread.
+const setup = workerData as ThreadSetup;
+const faults = createFaultPoints(setup.faultPlan);
+const files = createSourceFiles();
+const hasher = await createContentHasher({ permits: HashPermits.attach(setup.permits) });
+const statCache = createStatCacheReader({ path: setup.statCacheFile });
+
+const ingest = createIngestTasks({
+  files,
+  hasher,
+  statCache,
+  faults,
+  segments: createSegmentFiles(),
+  drafts: createDraftWriter({ faults }),
+  clock: systemClock,
+});
+
+const operations = createOperationTasks({
+  files,
+  hasher,
+  statCache,
+  store: createThreadStore({ folder: setup.storeFolder }),
+  targets: createTargetFiles({ faults }),
+  digests: await createDigests(),
+});
+
+export const walk: ThreadEntry<'walk'> = threadTask((input) => walkInThread(input));
+export const ingestBatch: ThreadEntry<'ingestBatch'> = threadTask((input, { ask }) => ingest.ingestBatch(input, ask));
+export const ingestLarge: ThreadEntry<'ingestLarge'> = threadTask((input) => ingest.ingestLarge(input));
+export const writeFiles: ThreadEntry<'writeFiles'> = threadTask((input, call) => operations.writeFiles(input, call));
+export const compareFiles: ThreadEntry<'compareFiles'> = threadTask((input, call) => operations.compareFiles(input, call));
+export const checkObject: ThreadEntry<'checkObject'> = threadTask((input, call) => operations.checkObject(input, call));
+export const copyReferences: ThreadEntry<'copyReferences'> = threadTask((input, call) =>
+  operations.copyReferences(input, call),
+);
+export const readReference: ThreadEntry<'readReference'> = threadTask((input, call) =>
+  operations.readReference(input, call),
+);

@@ -1,0 +1,249 @@
+import type { CollectableObject, ObjectInfo } from '@waybill/core';
+import { adoptOrphans, removeUnreadable } from './adopt-orphans.ts';
+import { leftoverManifests, leftoverStaging } from './leftovers.ts';
+import type { OperationOptions, OperationPorts } from './operation-ports.ts';
+import type { CollectReport, CollectRequest } from './results.ts';
+import { markRetained, PAGE_ROWS } from './retained-versions.ts';
+import { rewritePack, SPARSE_BELOW } from './rewrite-pack.ts';
+
+/** Blobs taken out of the index in one transaction. */
+const CONDEMN_BLOBS = 5_000;
+/** With a grace of zero everything condemned goes, whatever the clocks say. */
+const ANY_TIME_MS: number = Number.MAX_SAFE_INTEGER;
+
+interface Collection {
+  readonly entity: string;
+  readonly collection: number;
+  readonly thresholdTick: number;
+  readonly graceMs: number;
+}
+
+type Counts = { -readonly [Key in keyof CollectReport]: CollectReport[Key] };
+
+/**
+ * Reclaims what nothing needs: marks the contents of every version that is COMMITTED or that an open ingest may rely on,
+ * condemns other blobs (they count as missing from then on), rewrites packs that are mostly dead, and removes bytes
+ * condemned longer ago than the grace period. Leftovers of ended ingests and deleted versions go too, by catalog state.
+ *
+ * It may run beside `put`s and other collections, and be killed anywhere. Nothing is condemned before every manifest
+ * was read and found right.
+ *
+ * @throws ArtifactError `CORRUPT` or `MISSING_BLOB` for a version whose manifest cannot be read
+ */
+export async function collectGarbage(
+  ports: OperationPorts,
+  request: CollectRequest,
+  options: OperationOptions = {},
+): Promise<CollectReport[]> {
+  const entities =
+    request.entity === undefined ? await ports.catalog.listEntities(options) : [request.entity];
+  const reports: CollectReport[] = [];
+  for (const entity of entities) reports.push(await collectEntity(ports, { ...request, entity }, options));
+  return reports;
+}
+
+async function collectEntity(
+  ports: OperationPorts,
+  request: { dryRun: boolean; graceMs: number; entity: string },
+  options: OperationOptions,
+): Promise<CollectReport> {
+  const { entity, graceMs, dryRun } = request;
+  // Before the collection begins: what is taken in counts as used now, and is collected if it is not referred to.
+  const taken = await adoptOrphans(ports, { entity, dryRun }, options);
+  ports.faults.reach('gc.begin');
+  const { openIngests, ...begun } = await ports.catalog.beginCollection(entity, options);
+  const counts = emptyReport(entity, openIngests);
+  const scope: Collection = { ...begun, entity, graceMs };
+  counts.orphansAdopted = taken.adopted;
+  counts.versionsKept = await markRetained(ports, scope, options);
+  counts.orphansLeft = taken.unreadable.length;
+  if (dryRun) await forecast(ports, { scope, counts }, options);
+  else {
+    await reclaim(ports, { scope, counts }, options);
+    counts.orphansRemoved = await removeUnreadable(ports, { scope, keys: taken.unreadable }, options);
+    counts.orphansLeft -= counts.orphansRemoved;
+  }
+  return counts;
+}
+
+/** In the reverse order of creation: manifests, what was staged, and the blobs at last. */
+async function reclaim(
+  ports: OperationPorts,
+  { scope, counts }: { scope: Collection; counts: Counts },
+  options: OperationOptions,
+): Promise<void> {
+  const remove = (step: string, leftovers: AsyncIterable<ObjectInfo>) =>
+    removeAll(ports, { step, leftovers }, options);
+  counts.manifestsRemoved = await remove('gc.sweep.manifest', leftoverManifests(ports, scope, options));
+  counts.stagingRemoved = await remove('gc.sweep.staging', leftoverStaging(ports, scope, options));
+  await condemn(ports, { scope, counts }, options);
+  await rewriteSparse(ports, { scope, counts }, options);
+  await removeCondemned(ports, { scope, counts }, options);
+}
+
+/** What {@link reclaim} would do now. */
+async function forecast(
+  ports: OperationPorts,
+  { scope, counts }: { scope: Collection; counts: Counts },
+  options: OperationOptions,
+): Promise<void> {
+  counts.manifestsRemoved = await countAll(leftoverManifests(ports, scope, options));
+  counts.stagingRemoved = await countAll(leftoverStaging(ports, scope, options));
+  const unreferenced = await ports.catalog.countUnreferenced(scope, options);
+  counts.blobsCondemned = unreferenced.blobs;
+  counts.bytesCondemned = unreferenced.bytes;
+  const beforeMs = removableBefore(ports, scope);
+  const removable = await totalsOf(condemnedObjects(ports, { scope, beforeMs }, options));
+  const all = await totalsOf(condemnedObjects(ports, { scope, beforeMs: ANY_TIME_MS }, options));
+  counts.objectsRemoved = removable.objects;
+  counts.bytesRemoved = removable.bytes;
+  counts.objectsInGrace = all.objects - removable.objects;
+  counts.bytesInGrace = all.bytes - removable.bytes;
+}
+
+async function condemn(
+  ports: OperationPorts,
+  { scope, counts }: { scope: Collection; counts: Counts },
+  options: OperationOptions,
+): Promise<void> {
+  for (;;) {
+    ports.faults.reach('gc.condemn');
+    const { blobs, bytes } = await ports.catalog.condemnUnreferenced(
+      { ...scope, limit: CONDEMN_BLOBS },
+      options,
+    );
+    if (blobs === 0) break;
+    counts.blobsCondemned += blobs;
+    counts.bytesCondemned += bytes;
+    const progress = { total: undefined, bytesDone: counts.bytesCondemned, bytesTotal: undefined };
+    options.onProgress?.({ step: 'condemn', done: counts.blobsCondemned, ...progress });
+  }
+  ports.faults.reach('gc.abandon');
+  counts.objectsAbandoned = await ports.catalog.condemnAbandoned(scope.entity, options);
+}
+
+async function rewriteSparse(
+  ports: OperationPorts,
+  { scope, counts }: { scope: Collection; counts: Counts },
+  options: OperationOptions,
+): Promise<void> {
+  const { entity, collection } = scope;
+  const damaged: string[] = [];
+  let after: number | undefined;
+  for (;;) {
+    const page = { after, limit: PAGE_ROWS };
+    const packs = await ports.catalog.listSparsePacks(
+      { entity, liveShareBelow: SPARSE_BELOW, ...page },
+      options,
+    );
+    for (const pack of packs) {
+      const outcome = await rewritePack(ports, { entity, collection, pack }, options);
+      if (outcome === 'rewritten') counts.packsRewritten++;
+      if (outcome === 'damaged') damaged.push(pack.key);
+    }
+    after = packs.at(-1)?.objectId;
+    if (after === undefined || packs.length < PAGE_ROWS) break;
+  }
+  counts.packsDamaged = damaged;
+}
+
+async function removeCondemned(
+  ports: OperationPorts,
+  { scope, counts }: { scope: Collection; counts: Counts },
+  options: OperationOptions,
+): Promise<void> {
+  const beforeMs = removableBefore(ports, scope);
+  for await (const object of condemnedObjects(ports, { scope, beforeMs }, options)) {
+    ports.faults.reach('gc.remove.bytes');
+    await ports.store.remove(object.key, options);
+    ports.faults.reach('gc.remove.row');
+    await ports.catalog.dropObject(object.objectId, options);
+    counts.objectsRemoved++;
+    counts.bytesRemoved += object.sizeBytes;
+    const progress = { total: undefined, bytesDone: counts.bytesRemoved, bytesTotal: undefined };
+    options.onProgress?.({ step: 'remove', done: counts.objectsRemoved, ...progress });
+  }
+  const left = await totalsOf(condemnedObjects(ports, { scope, beforeMs: ANY_TIME_MS }, options));
+  counts.objectsInGrace = left.objects;
+  counts.bytesInGrace = left.bytes;
+}
+
+async function totalsOf(
+  objects: AsyncIterable<CollectableObject>,
+): Promise<{ objects: number; bytes: number }> {
+  const totals = { objects: 0, bytes: 0 };
+  for await (const { sizeBytes } of objects) {
+    totals.objects++;
+    totals.bytes += sizeBytes;
+  }
+  return totals;
+}
+
+async function* condemnedObjects(
+  ports: OperationPorts,
+  { scope, beforeMs }: { scope: Collection; beforeMs: number },
+  options: OperationOptions,
+): AsyncGenerator<CollectableObject> {
+  const { entity } = scope;
+  let after: number | undefined;
+  for (;;) {
+    const page = { condemnedBeforeMs: beforeMs, after, limit: PAGE_ROWS };
+    const objects = await ports.catalog.listCondemned({ entity, ...page }, options);
+    yield* objects;
+    after = objects.at(-1)?.objectId;
+    if (after === undefined || objects.length < PAGE_ROWS) return;
+  }
+}
+
+function removableBefore(ports: OperationPorts, { graceMs }: Collection): number {
+  return graceMs === 0 ? ANY_TIME_MS : ports.clock.nowMs() - graceMs;
+}
+
+async function removeAll(
+  ports: OperationPorts,
+  { step, leftovers }: { step: string; leftovers: AsyncIterable<ObjectInfo> },
+  options: OperationOptions,
+): Promise<number> {
+  let removed = 0;
+  for await (const { key } of leftovers) {
+    ports.faults.reach(step);
+    await ports.store.remove(key, options);
+    removed++;
+  }
+  return removed;
+}
+
+async function countAll(leftovers: AsyncIterable<ObjectInfo>): Promise<number> {
+  let count = 0;
+  for await (const leftover of leftovers) if (leftover.key !== '') count++;
+  return count;
+}
+
+function emptyReport(entity: string, openIngests: number): Counts {
+  return {
+    entity,
+    versionsKept: 0,
+    blobsCondemned: 0,
+    bytesCondemned: 0,
+    objectsAbandoned: 0,
+    packsRewritten: 0,
+    packsDamaged: [],
+    objectsRemoved: 0,
+    bytesRemoved: 0,
+    objectsInGrace: 0,
+    bytesInGrace: 0,
+    manifestsRemoved: 0,
+    stagingRemoved: 0,
+    orphansAdopted: 0,
+    orphansRemoved: 0,
+    orphansLeft: 0,
+    openIngests,
+    advice: adviceFor(openIngests),
+  };
+}
+
+function adviceFor(openIngests: number): string {
+  if (openIngests === 0) return '';
+  const ingests = openIngests === 1 ? '1 ingest is' : `${openIngests} ingests are`;
+  return `${ingests} open; what was stored or deleted since the oldest began is kept. \`waybill resume\` lists them, \`waybill resume INGEST\` finishes one, \`waybill cancel INGEST\` gives it up`;
+}

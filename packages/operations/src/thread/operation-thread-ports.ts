@@ -1,0 +1,20 @@
+import type {
+  ContentHasher,
+  Digests,
+  SourceFiles,
+  StatCacheReader,
+  TargetFiles,
+  ThreadStore,
+} from '@waybill/core';
+
+/** What the tasks of the use cases need inside a thread. */
+export interface OperationThreadPorts {
+  readonly store: ThreadStore;
+  readonly targets: TargetFiles;
+  readonly hasher: ContentHasher;
+  readonly files: SourceFiles;
+  /** For contents that arrive piece by piece, from stores that answer later. */
+  readonly digests: Digests;
+  /** Absent: content is always read. */
+  readonly statCache: StatCacheReader | undefined;
+}

@@ -1,0 +1,23 @@
+import type { ReadReferenceInput, ThreadTasks } from '@waybill/core';
+import type { OperationThreadPorts } from './operation-thread-ports.ts';
+
+const CHUNK_BYTES = 1_048_576;
+
+type Task = ThreadTasks['readReference'];
+
+/** Sends a local file to the main thread, chunk by chunk; each waits until the one before was taken. */
+export async function readReference(
+  ports: Pick<OperationThreadPorts, 'files'>,
+  input: ReadReferenceInput,
+  ask: (question: Task['question']) => Promise<Task['answer']>,
+): Promise<Task['output']> {
+  using file = ports.files.open(input.path);
+  const buffer = new Uint8Array(CHUNK_BYTES);
+  let bytes = 0;
+  for (;;) {
+    const length = file.read(buffer);
+    if (length === 0) return { bytes };
+    bytes += length;
+    await ask({ kind: 'chunk', bytes: buffer.slice(0, length) });
+  }
+}

@@ -1,0 +1,389 @@
+import { storeKeys } from '@waybill/core';
+import { collectGarbage } from '@waybill/operations';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { digestOf } from './memory-digests.ts';
+import { createMemoryPorts, type MemoryPorts } from './memory-ports.ts';
+import { Killed } from './memory-store.ts';
+import {
+  bytesOf,
+  ENTITY,
+  errorOf,
+  MemoryIngest,
+  put,
+  storedContents,
+  type Tree,
+  treeOf,
+} from './memory-world.ts';
+
+const NOW = { dryRun: false, graceMs: 0 } as const;
+
+/** Whether a content is in the index and its bytes are right where it says. */
+function isStored(ports: MemoryPorts, content: Uint8Array): boolean {
+  const { catalog, store } = ports.memory;
+  const blob = catalog.blobs.get(`${ENTITY} MD5 ${digestOf(content).toHex()}`);
+  const object = catalog.objects.get(blob?.objectId ?? 0);
+  const bytes = store.objects.get(object?.key ?? '');
+  if (blob === undefined || object?.state !== 'STORED' || bytes === undefined) return false;
+  return Buffer.compare(bytes.subarray(blob.offset, blob.offset + blob.length), content) === 0;
+}
+
+/** Objects in the store that nothing needs. */
+function orphanKeys(ports: MemoryPorts): string[] {
+  const { catalog, store } = ports.memory;
+  const known = new Set(
+    [...catalog.objects.values()].filter(({ state }) => state === 'STORED').map(({ key }) => key),
+  );
+  for (const { state, manifest } of catalog.versions) if (state === 'COMMITTED') known.add(manifest.key);
+  return [...store.objects.keys()].filter((key) => !known.has(key));
+}
+
+/** That exactly what the committed versions need is there. */
+function expectClean(ports: MemoryPorts, versions: ReadonlyMap<number, Tree>): void {
+  const { catalog } = ports.memory;
+  const needed = new Set<string>();
+  for (const version of catalog.versions) {
+    if (version.state !== 'COMMITTED') continue;
+    for (const content of storedContents(versions.get(version.versionId) ?? new Map())) {
+      expect(isStored(ports, content)).toBe(true);
+      needed.add(digestOf(content).toHex());
+    }
+  }
+  expect([...catalog.blobs.values()].map(({ hex }) => hex).sort()).toEqual([...needed].sort());
+  expect(orphanKeys(ports)).toEqual([]);
+  expect([...catalog.objects.values()].filter(({ state }) => state !== 'STORED')).toEqual([]);
+}
+
+/** A world with a bit of everything to collect; answers the versions that must live. */
+async function litter(ports: MemoryPorts): Promise<Map<number, Tree>> {
+  const versions = new Map<number, Tree>();
+  const add = async (tree: Tree) => {
+    const version = await put(ports, tree, { packBlobs: 6 });
+    versions.set(version.versionId, tree);
+    return version;
+  };
+  const doomed = await add(
+    treeOf({ a: '1', b: '2', c: '3', d: '4'.repeat(200), e: 'kept', big: '5'.repeat(600) }),
+  );
+  await add(treeOf({ e: 'kept', x: 'own' }));
+  const second = await add(treeOf({ y: '7'.repeat(600) }));
+  await ports.catalog.deleteVersion(doomed.versionId, { deleteAliases: true });
+  await ports.catalog.deleteVersion(second.versionId, { deleteAliases: true });
+  const cancelled = new MemoryIngest(ports);
+  await cancelled.stage();
+  await cancelled.store([bytesOf('of a cancelled ingest')]);
+  const key = storeKeys.pack(ENTITY, ports.random.uniqueName());
+  await ports.memory.catalog.announceObject({
+    entity: ENTITY,
+    key,
+    kind: 'pack',
+    ingestId: cancelled.ingestId,
+  });
+  await ports.store.writeObject(key, [bytesOf('half a pack')]);
+  ports.memory.catalog.setIngestState(cancelled.ingestId, 'CANCELLED');
+  return versions;
+}
+
+describe('collectGarbage', () => {
+  test('removes what nothing needs and says so', async () => {
+    const ports = createMemoryPorts();
+    const versions = await litter(ports);
+    const dry = await collectGarbage(ports, { ...NOW, dryRun: true });
+    expect(orphanKeys(ports).length).toBeGreaterThan(3);
+    const [report] = await collectGarbage(ports, NOW);
+    expectClean(ports, versions);
+    expect(report).toMatchObject({
+      entity: ENTITY,
+      versionsKept: 1,
+      blobsCondemned: 7,
+      objectsAbandoned: 1,
+      packsRewritten: 1,
+      objectsRemoved: 5,
+      objectsInGrace: 0,
+      manifestsRemoved: 2,
+      stagingRemoved: 1,
+      openIngests: 0,
+      advice: '',
+    });
+    expect(dry).toMatchObject([
+      {
+        versionsKept: 1,
+        blobsCondemned: 7,
+        bytesCondemned: report?.bytesCondemned,
+        manifestsRemoved: 2,
+        stagingRemoved: 1,
+      },
+    ]);
+    const [again] = await collectGarbage(ports, NOW);
+    expect(again).toMatchObject({
+      blobsCondemned: 0,
+      objectsRemoved: 0,
+      packsRewritten: 0,
+      manifestsRemoved: 0,
+    });
+  });
+
+  test('killed at any place, the next one ends the same', async () => {
+    const undisturbed = createMemoryPorts();
+    await litter(undisturbed);
+    await collectGarbage(undisturbed, NOW);
+    const places = undisturbed.memory.reached.length;
+    expect(new Set(undisturbed.memory.reached)).toEqual(
+      new Set([
+        'gc.begin',
+        'gc.mark',
+        'gc.sweep.manifest',
+        'gc.sweep.staging',
+        'gc.condemn',
+        'gc.abandon',
+        'gc.rewrite.announce',
+        'gc.rewrite.write',
+        'gc.rewrite.move',
+        'gc.remove.bytes',
+        'gc.remove.row',
+      ]),
+    );
+    for (let place = 0; place < places; place++) {
+      const ports = createMemoryPorts();
+      const versions = await litter(ports);
+      ports.memory.killAfter(place);
+      await expect(collectGarbage(ports, NOW)).rejects.toThrow(Killed);
+      ports.memory.killAfter(Number.POSITIVE_INFINITY);
+      await collectGarbage(ports, NOW);
+      expectClean(ports, versions);
+    }
+  });
+
+  test('bytes stay for the grace period, but count as missing at once', async () => {
+    const ports = createMemoryPorts();
+    const version = await put(ports, treeOf({ a: 'content' }));
+    await ports.catalog.deleteVersion(version.versionId, { deleteAliases: true });
+    const request = { dryRun: false, graceMs: 1_000 };
+    const [first] = await collectGarbage(ports, request);
+    expect(first).toMatchObject({ blobsCondemned: 1, objectsRemoved: 0, objectsInGrace: 1 });
+    expect(first?.bytesInGrace).toBeGreaterThan(7);
+    expect(isStored(ports, bytesOf('content'))).toBe(false);
+    ports.memory.catalog.nowMs += 999;
+    expect(await collectGarbage(ports, request)).toMatchObject([{ objectsRemoved: 0 }]);
+    ports.memory.catalog.nowMs += 2;
+    expect(await collectGarbage(ports, request)).toMatchObject([{ objectsRemoved: 1, objectsInGrace: 0 }]);
+    expect(ports.memory.store.objects.size).toBe(0);
+  });
+
+  test('what an open ingest may rely on stays, and the report says how to end it', async () => {
+    const ports = createMemoryPorts();
+    const first = await put(ports, treeOf({ a: 'shared', b: 'unshared' }), { packBlobs: 1 });
+    const open = new MemoryIngest(ports);
+    await open.stage();
+    await open.store([bytesOf('shared'), bytesOf('new')]);
+    await ports.catalog.deleteVersion(first.versionId, { deleteAliases: true });
+    const [report] = await collectGarbage(ports, NOW);
+    expect(report).toMatchObject({
+      openIngests: 1,
+      stagingRemoved: 0,
+      blobsCondemned: 0,
+      manifestsRemoved: 0,
+    });
+    expect(report?.advice).toContain('waybill cancel');
+    const version = await open.commit(treeOf({ a: 'shared', n: 'new' }));
+    const versions = new Map([[version.versionId, treeOf({ a: 'shared', n: 'new' })]]);
+    await collectGarbage(ports, NOW);
+    expectClean(ports, versions);
+  });
+
+  test('nothing is touched when a manifest cannot be read', async () => {
+    const ports = createMemoryPorts();
+    const version = await put(ports, treeOf({ a: 'one' }));
+    const doomed = await put(ports, treeOf({ b: 'two' }));
+    await ports.catalog.deleteVersion(doomed.versionId, { deleteAliases: true });
+    const before = new Map(ports.memory.store.objects);
+    ports.memory.store.objects.delete(version.manifest.key);
+    const error = await errorOf(() => collectGarbage(ports, NOW));
+    expect(error.code).toBe('MISSING_BLOB');
+    expect(error.message).toContain('team/project/data:v0');
+    ports.memory.store.objects.set(
+      version.manifest.key,
+      before.get(version.manifest.key) ?? new Uint8Array(),
+    );
+    ports.memory.store.damage(version.manifest.key, 3);
+    expect((await errorOf(() => collectGarbage(ports, NOW))).code).toBe('CORRUPT');
+    expect(ports.memory.store.objects.size).toBe(before.size);
+    expect(ports.memory.catalog.blobs.size).toBe(2);
+  });
+
+  test('a mostly dead pack with a damaged blob is left alone and named', async () => {
+    const ports = createMemoryPorts();
+    const doomed = await put(ports, treeOf({ a: '1'.repeat(200), b: 'kept' }));
+    await put(ports, treeOf({ b: 'kept' }));
+    await ports.catalog.deleteVersion(doomed.versionId, { deleteAliases: true });
+    const key = [...ports.memory.store.objects.keys()].find((each) => each.includes('/packs/')) ?? '';
+    ports.memory.store.damage(key, 201);
+    const [report] = await collectGarbage(ports, NOW);
+    expect(report).toMatchObject({ packsRewritten: 0, packsDamaged: [key] });
+    expect(ports.memory.store.objects.has(key)).toBe(true);
+    expect([...ports.memory.catalog.objects.values()].map((object) => object.key)).toEqual([key]);
+  });
+
+  test('objects the index lost are taken in again, with what is needed of them', async () => {
+    const ports = createMemoryPorts();
+    const versions = new Map<number, Tree>();
+    const tree = treeOf({ a: '1', b: '2', c: '3'.repeat(600) });
+    versions.set((await put(ports, tree, { packBlobs: 2 })).versionId, tree);
+    const doomed = await put(ports, treeOf({ d: '4', e: '5' }));
+    await ports.catalog.deleteVersion(doomed.versionId, { deleteAliases: true });
+    await ports.catalog.resetIndex(ENTITY);
+    await ports.store.writeObject(storeKeys.pack(ENTITY, 'broken'), [
+      bytesOf('no pack at all, but long enough for one'),
+    ]);
+    const [report] = await collectGarbage(ports, NOW);
+    expect(report).toMatchObject({ orphansAdopted: 3, orphansRemoved: 1, orphansLeft: 0, objectsRemoved: 1 });
+    expectClean(ports, versions);
+  });
+
+  test('an unreadable object stays while a version misses something', async () => {
+    const ports = createMemoryPorts();
+    await put(ports, treeOf({ a: '1', b: '2' }), { packBlobs: 1 });
+    const key = [...ports.memory.store.objects.keys()].find((each) => each.includes('/packs/')) ?? '';
+    ports.memory.store.damage(key, (ports.memory.store.objects.get(key)?.length ?? 0) - 1);
+    await ports.catalog.resetIndex(ENTITY);
+    const [report] = await collectGarbage(ports, NOW);
+    expect(report).toMatchObject({ orphansAdopted: 1, orphansRemoved: 0, orphansLeft: 1 });
+    expect(ports.memory.store.objects.has(key)).toBe(true);
+  });
+});
+
+type Action =
+  | { readonly kind: 'put' | 'begin'; readonly contents: readonly number[]; readonly packBlobs: number }
+  | { readonly kind: 'commit' | 'cancel' | 'delete'; readonly which: number }
+  | {
+      readonly kind: 'gc';
+      readonly graceMs: number;
+      readonly kill: number | undefined;
+      readonly twice: boolean;
+    }
+  | { readonly kind: 'gc-and-put'; readonly contents: readonly number[] }
+  | { readonly kind: 'wait' };
+
+const contents = fc.array(fc.integer({ min: 0, max: 9 }), { minLength: 1, maxLength: 6 });
+const which = fc.integer({ min: 0, max: 5 });
+const action: fc.Arbitrary<Action> = fc.oneof(
+  fc.record({ kind: fc.constantFrom('put', 'begin'), contents, packBlobs: fc.integer({ min: 1, max: 4 }) }),
+  fc.record({ kind: fc.constantFrom('commit', 'cancel', 'delete'), which }),
+  fc.record({
+    kind: fc.constant('gc'),
+    graceMs: fc.constantFrom(0, 1_000),
+    kill: fc.option(fc.integer({ min: 0, max: 25 }), { nil: undefined }),
+    twice: fc.boolean(),
+  }),
+  fc.record({ kind: fc.constant('gc-and-put'), contents }),
+  fc.constant<Action>({ kind: 'wait' }),
+);
+
+/** Contents are few, so that versions share them; one is large. */
+function treeWith(numbers: readonly number[]): Tree {
+  return treeOf(
+    Object.fromEntries(
+      numbers.map((number) => [`f${number}`, `${number}`.repeat(number === 9 ? 600 : 20 + number)]),
+    ),
+  );
+}
+
+class Model {
+  readonly ports: MemoryPorts = createMemoryPorts();
+  readonly versions = new Map<number, Tree>();
+  readonly open: { ingest: MemoryIngest; tree: Tree }[] = [];
+
+  async run(step: Action): Promise<void> {
+    const { catalog } = this.ports.memory;
+    switch (step.kind) {
+      case 'put':
+        return await this.put(step.contents, step.packBlobs);
+      case 'begin': {
+        const ingest = new MemoryIngest(this.ports, { packBlobs: step.packBlobs });
+        await ingest.stage();
+        await ingest.store(storedContents(treeWith(step.contents)));
+        this.open.push({ ingest, tree: treeWith(step.contents) });
+        return;
+      }
+      case 'commit':
+      case 'cancel': {
+        const [taken] = this.open.splice(step.which, 1);
+        if (taken === undefined) return;
+        if (step.kind === 'cancel') catalog.setIngestState(taken.ingest.ingestId, 'CANCELLED');
+        else this.versions.set((await taken.ingest.commit(taken.tree)).versionId, taken.tree);
+        return;
+      }
+      case 'delete': {
+        const version = catalog.versions[step.which];
+        if (version?.state === 'COMMITTED')
+          await catalog.deleteVersion(version.versionId, { deleteAliases: true });
+        return;
+      }
+      case 'gc':
+        return await this.collect(step);
+      case 'gc-and-put':
+        await Promise.all([collectGarbage(this.ports, NOW), this.put(step.contents, 2)]);
+        return;
+      case 'wait':
+        catalog.nowMs += 600;
+        return;
+      default:
+        step satisfies never;
+    }
+  }
+
+  async put(numbers: readonly number[], packBlobs: number): Promise<void> {
+    const tree = treeWith(numbers);
+    this.versions.set((await put(this.ports, tree, { packBlobs })).versionId, tree);
+  }
+
+  async collect(step: Action & { kind: 'gc' }): Promise<void> {
+    this.ports.memory.killAfter(step.kill ?? Number.POSITIVE_INFINITY);
+    const request = { dryRun: false, graceMs: step.graceMs };
+    const runs = step.twice
+      ? [collectGarbage(this.ports, request), collectGarbage(this.ports, request)]
+      : [collectGarbage(this.ports, request)];
+    for (const run of await Promise.allSettled(runs)) {
+      if (run.status === 'rejected' && !(run.reason instanceof Killed)) throw run.reason;
+    }
+    this.ports.memory.killAfter(Number.POSITIVE_INFINITY);
+  }
+
+  /** Whatever a version or an open ingest counts on is there. */
+  check(): void {
+    for (const version of this.ports.memory.catalog.versions) {
+      if (version.state !== 'COMMITTED') continue;
+      expect(this.ports.memory.store.objects.has(version.manifest.key)).toBe(true);
+      const tree = this.versions.get(version.versionId) ?? new Map();
+      for (const content of storedContents(tree)) expect(isStored(this.ports, content)).toBe(true);
+    }
+    for (const { ingest, tree } of this.open) {
+      expect(
+        [...this.ports.memory.store.objects.keys()].some((key) =>
+          key.includes(`/staging/${ingest.ingestId}/`),
+        ),
+      ).toBe(true);
+      for (const content of storedContents(tree)) expect(isStored(this.ports, content)).toBe(true);
+    }
+  }
+}
+
+describe('collectGarbage, as a model', () => {
+  test('never takes what a version or an open ingest needs, and leaves nothing else', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(action, { maxLength: 25 }), async (actions) => {
+        const model = new Model();
+        for (const step of actions) {
+          await model.run(step);
+          model.check();
+        }
+        for (const { ingest } of model.open.splice(0)) {
+          model.ports.memory.catalog.setIngestState(ingest.ingestId, 'CANCELLED');
+        }
+        await collectGarbage(model.ports, NOW);
+        expectClean(model.ports, model.versions);
+      }),
+      { numRuns: 400 },
+    );
+  });
+});

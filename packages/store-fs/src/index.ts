@@ -1,0 +1,15 @@
+export { createCheckoutRecords } from './checkout-records.ts';
+export { type Disk, type DiskFile, nodeDisk } from './disk.ts';
+export { createDraftWriter } from './draft-writer.ts';
+export { type FolderStoreOptions, openFolderStore } from './folder-store.ts';
+export { createGlobs } from './globs.ts';
+export { createLocalSource, type LocalSourceOptions } from './local-source.ts';
+export { createSourceFiles } from './source-files.ts';
+export { openStatCache, type StatCacheOptions } from './stat-cache.ts';
+export { createStatCacheReader } from './stat-cache-reader.ts';
+export { createTargetFiles } from './target-files.ts';
+export { createTargetTree, type TargetTreeOptions } from './target-tree.ts';
+export { nodeThreadDisk, type ThreadDisk } from './thread-disk.ts';
+export { createThreadStore } from './thread-store.ts';
+export { walkInThread } from './walk-in-thread.ts';
+export type { RunWalk } from './walk-schedule.ts';
