@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { type ProcessRun, runProcess } from './run-process.ts';
 
-const BIN = fileURLToPath(new URL('../../packages/cli/dist/bin.js', import.meta.url));
+const BIN = fileURLToPath(new URL('../../packages/cli/dist/bundle/bin.js', import.meta.url));
 
 /** Runs the built command, as `npx waybill` does, with a home of its own. */
 export async function runWaybill(args: readonly string[], home: string): Promise<ProcessRun> {

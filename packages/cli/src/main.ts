@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { findPackageJSON } from 'node:module';
 import { ArtifactError } from '@waybill/core';
 import { readConfig } from './config.ts';
 import { openLog } from './log.ts';
@@ -40,7 +41,10 @@ async function openLiveText(): Promise<LiveText> {
 }
 
 async function readVersion(): Promise<string> {
-  const manifest: unknown = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'));
+  // Found from wherever this is: the sources and the bundle lie at different depths.
+  const file = findPackageJSON(import.meta.url);
+  if (file === undefined) return 'unknown';
+  const manifest: unknown = JSON.parse(await readFile(file, 'utf8'));
   const isObject = typeof manifest === 'object' && manifest !== null && 'version' in manifest;
   return isObject ? String(manifest.version) : 'unknown';
 }

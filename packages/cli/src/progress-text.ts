@@ -26,7 +26,7 @@ export function showIngest(display: ProgressDisplay): (progress: IngestProgress)
       return progressLine({
         doing: DOING[state],
         files,
-        filesTotal: planned ? plannedFiles : undefined,
+        filesTotal: planned && moving ? plannedFiles : undefined,
         bytes,
         window: moving ? window : undefined,
       });

@@ -5,7 +5,7 @@ import { LEFT_OUT_SHOWN, leftOutPages } from './left-out.ts';
 import { showIngest } from './progress-text.ts';
 import { versionIdentityJson } from './records-json.ts';
 import { aliasesText, contentText, factLines, leftOutLines, versionName } from './render-version.ts';
-import { formatBytes, formatCount, formatCounted, formatSeconds, type Paint } from './text.ts';
+import { formatBytes, formatCounted, formatSeconds, type Paint } from './text.ts';
 
 /** Runs an ingest, new or taken up again, shows how far it is, and reports its version. */
 export async function runIngest(
@@ -86,7 +86,7 @@ export function outcomeText(outcome: IngestOutcome, shown: readonly NoticeRecord
   const head = created
     ? `${paint('green', 'committed')} ${name}: ${contentText(version)}\n`
     : `${paint('green', 'unchanged')} ${name} has this content already; no version was made\n`;
-  const rate = seconds > 0 ? `, ${formatCount(Math.round(stats.files / seconds))} files/s` : '';
+  const rate = seconds > 0 ? `, ${formatCounted(Math.round(stats.files / seconds), 'file')}/s` : '';
   const facts = factLines([
     ['digest', `${version.digest} (${version.digestAlgorithm})`],
     ['aliases', aliasesText(version.aliases)],

@@ -4,7 +4,7 @@ import { workerData } from 'node:worker_threads';
 import { DIGEST_BYTES, type HashStream } from '@waybill/core';
 import { createContentHasher, HashPermits, type ThreadEntry, threadTask } from '../src/index.ts';
 
-const hasher = await createContentHasher({ permits: HashPermits.attach(workerData) });
+const hasher = await createContentHasher({ permits: HashPermits.attach(workerData as SharedArrayBuffer) });
 const arena = hasher.arena();
 
 /** What the bench sends: files with their sizes, and how to hash them. */

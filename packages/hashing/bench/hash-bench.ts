@@ -158,7 +158,7 @@ async function benchCold(options: BenchOptions, { small }: HashDataSet): Promise
     },
     async () => {
       dropCaches();
-      return await timed(() => runOn(small, ['xargs', '-P', String(COLD_READERS), '-n', '250', 'cat']));
+      return timed(() => runOn(small, ['xargs', '-P', String(COLD_READERS), '-n', '250', 'cat']));
     },
   ]);
   return { ...row, ours: rates(small, ours), peer: rates(small, cat), ...load() };
@@ -168,7 +168,7 @@ const noFiles = { files: { paths: [], sizes: [] }, how: 'spans', batchFiles: 1 }
 
 async function startPool(threads?: number): Promise<HashPool> {
   const permits = HashPermits.create();
-  return await createThreadPool({
+  return createThreadPool({
     filename: new URL('./hash-bench-thread.ts', import.meta.url),
     workerData: permits.shared,
     permits,
@@ -191,7 +191,7 @@ async function hashFiles(
     };
     tasks.push(pool.run('walk', { files }).then(({ digests }) => digests as Uint8Array));
   }
-  return await Promise.all(tasks);
+  return Promise.all(tasks);
 }
 
 /** The digests of every way of hashing are those of md5sum, or the bench measures nothing. */

@@ -30,15 +30,17 @@ const FLAGS = [
 /** Compiles the MD5 kernels from their source. The same source always gives the same bytes. */
 export async function compileKernel(chains: number = KERNEL_CHAINS): Promise<Uint8Array> {
   let compiled: Uint8Array | undefined;
-  const { error, stderr } = await asc.main([ENTRY, ...FLAGS], {
+  const stderr = asc.createMemoryStream();
+  const { error } = await asc.main([ENTRY, ...FLAGS], {
     readFile: async (name) => {
       if (name === GENERATED) return kernelSource(chains);
-      return SOURCES.has(name) ? await readFile(join(ASSEMBLY_DIR, name), 'utf8') : null;
+      return SOURCES.has(name) ? readFile(join(ASSEMBLY_DIR, name), 'utf8') : null;
     },
     writeFile: (name, contents) => {
       if (name === OUTPUT && typeof contents !== 'string') compiled = contents;
     },
     listFiles: () => [],
+    stderr,
   });
   if (error !== null) throw new Error(`asc failed:\n${stderr.toString()}`, { cause: error });
   if (compiled === undefined) throw new Error('asc wrote no module');

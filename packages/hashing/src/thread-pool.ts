@@ -52,7 +52,7 @@ export async function createThreadPool(options: ThreadPoolOptions): Promise<Hash
   const cpus = processorCount();
   const threads = options.threads ?? cpus;
   const growth = new ReaderGrowth({ start: threads, max: options.maxThreads ?? Math.max(READERS_MIN, cpus) });
-  const piscina = new Piscina({
+  const piscina = new Piscina<TaskMessage, TaskReply>({
     filename: fileURLToPath(options.filename),
     minThreads: threads,
     maxThreads: growth.max,
@@ -75,7 +75,7 @@ interface Running {
 
 class ThreadPool implements HashPool {
   readonly cpus: number;
-  readonly #piscina: Piscina;
+  readonly #piscina: Piscina<TaskMessage, TaskReply>;
   readonly #growth: ReaderGrowth;
   /** Keeps Piscina from starting more threads than pay off. */
   readonly #queue: AdmissionQueue;
@@ -85,7 +85,12 @@ class ThreadPool implements HashPool {
   readonly #settled = new Set<Promise<unknown>>();
   #closed = false;
 
-  constructor(parts: { piscina: Piscina; cpus: number; growth: ReaderGrowth; options: ThreadPoolOptions }) {
+  constructor(parts: {
+    piscina: Piscina<TaskMessage, TaskReply>;
+    cpus: number;
+    growth: ReaderGrowth;
+    options: ThreadPoolOptions;
+  }) {
     this.cpus = parts.cpus;
     this.#piscina = parts.piscina;
     this.#growth = parts.growth;

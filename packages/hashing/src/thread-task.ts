@@ -70,7 +70,7 @@ export function threadTask<T extends ThreadTask>(
         signal: stopSignal(control),
         ask: async (question) => {
           invariant(questions !== undefined, 'hashing-task-answer', 'a task asked although nobody answers');
-          return await waitFor(questions.call(question));
+          return waitFor(questions.call(question));
         },
       };
       // The pool only ever sends the input of this task.

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -73,7 +73,9 @@ describe('the MD5 kernels', () => {
           return { lane, bytes, given: 0, padded: false, digest: undefined };
         });
         while (messages.some(({ digest }) => digest === undefined)) {
-          const { lanes, blocksMax, replace } = turns.next().value;
+          const next = turns.next();
+          if (next.done === true) throw new Error('the turns ended');
+          const { lanes, blocksMax, replace } = next.value;
           for (const message of messages) {
             const rests = kernel.laneBlocks(message.lane) === 0;
             if (rests && message.digest === undefined && lanes.includes(message.lane)) {
@@ -110,7 +112,7 @@ describe('the MD5 kernels', () => {
   });
 
   test('all lanes together are more than 2.5 times as fast as node:crypto, in a fresh process', async () => {
-    const script = join(import.meta.dirname, 'print-lane-gain.ts');
+    const script = fileURLToPath(new URL('./print-lane-gain.ts', import.meta.url));
     const { stdout } = await promisify(execFile)(process.execPath, ['--conditions=source', script]);
     expect(Number(stdout)).toBeGreaterThan(2.5);
   });

@@ -4,7 +4,7 @@ import { ArtifactError } from '@waybill/core';
 import { HashPermits } from '../src/hash-permits.ts';
 import { type ThreadEntry, threadTask } from '../src/thread-task.ts';
 
-const permits = HashPermits.attach(workerData);
+const permits = HashPermits.attach(workerData as SharedArrayBuffer);
 
 function sleep(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);

@@ -16,7 +16,7 @@ async function startPool(
     maxThreads: 2,
     ...options,
   });
-  onTestFinished(async () => await pool[Symbol.asyncDispose]());
+  onTestFinished(() => pool[Symbol.asyncDispose]());
   return { pool, permits };
 }
 
@@ -70,7 +70,7 @@ describe('tasks', () => {
       filename: new URL('./pool-thread.ts', import.meta.url),
       workerData: permits.shared,
     });
-    onTestFinished(async () => await pool[Symbol.asyncDispose]());
+    onTestFinished(() => pool[Symbol.asyncDispose]());
     expect(pool.cpus).toBe(processorCount());
     expect(pool.concurrency).toBe(processorCount());
     expect(permits.count).toBe(processorCount());

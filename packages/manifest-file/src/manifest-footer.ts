@@ -7,7 +7,7 @@ import { COLUMN_NAMES, type ColumnName, CRC_KEY, MANIFEST_VERSION, VERSION_KEY }
 /** The magic number at the start of the file; read and checked with the first row group. */
 export const MAGIC = 'PAR1';
 
-export interface ManifestChunk {
+interface ManifestChunk {
   /** From the start of the row group's bytes. */
   readonly offset: number;
   readonly sizeBytes: number;

@@ -4,9 +4,7 @@ import { GROUP_ROWS } from './manifest-schema.ts';
 import { assertAscending } from './path-order.ts';
 import { appendTexts } from './text-bytes.ts';
 
-/** What the Parquet writer takes for a column: bytes of texts, or integers; null for what is absent. */
-export type ColumnValues = (Uint8Array | null)[] | (bigint | null)[];
-
+/** What the Parquet writer takes for each column: bytes of texts, or integers; null for what is absent. */
 export interface GroupColumns {
   readonly path: Uint8Array[];
   readonly digest: Uint8Array[];
@@ -44,7 +42,6 @@ export class GroupEncoder {
     );
     // Views only now: the buffer may have grown, and moved, while texts were appended.
     const bytes = this.#sink.written;
-    this.#optionalSink.reset();
     return {
       path: cut(bytes, 0, pathLengths),
       digest: cut(bytes, pathEnds, lengths),

@@ -14,7 +14,7 @@ export const COLUMN_NAMES = [
 export type ColumnName = (typeof COLUMN_NAMES)[number];
 
 /** Columns of text that may be null. */
-export const OPTIONAL_TEXTS = ['ref', 'extra', 'birth_artifact_id', 'sha256'] as const;
+const OPTIONAL_TEXTS = ['ref', 'extra', 'birth_artifact_id', 'sha256'] as const;
 
 export const MANIFEST_VERSION = '1';
 

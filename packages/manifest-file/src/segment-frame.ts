@@ -19,10 +19,10 @@ import { findOrder } from './path-order.ts';
 import { zstdCompress, zstdDecompress } from './zstd.ts';
 
 /** crc32 of what follows, payload bytes, row count. */
-export const FRAME_HEADER_BYTES = 12;
+const FRAME_HEADER_BYTES = 12;
 
 /** Uncompressed bytes of one frame: what a reader must be ready to hold. */
-export const FRAME_PAYLOAD_BYTES_MAX = 67_108_864;
+const FRAME_PAYLOAD_BYTES_MAX = 67_108_864;
 
 /** A frame as the merge uses it. */
 export interface DecodedFrame {

@@ -12,7 +12,7 @@ const CRC_BYTES = 4;
 /** Bytes at the start of a segment that say how long its header is. */
 export const SEGMENT_PREAMBLE_BYTES = 8;
 
-export interface SegmentFrameInfo {
+interface SegmentFrameInfo {
   readonly sizeBytes: number;
   readonly entryCount: number;
 }

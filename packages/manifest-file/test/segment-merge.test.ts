@@ -42,7 +42,10 @@ interface Placed {
 }
 
 const names = fc
-  .array(fc.constantFrom('a', 'b', 'a-', 'a.', '\uffff', '\u{1f600}'), { minLength: 1, maxLength: 3 })
+  .array(fc.constantFrom('a', 'b', 'a-', 'a.', '\ud55c', '\ue000', '\u{1f600}'), {
+    minLength: 1,
+    maxLength: 3,
+  })
   .map((parts) => parts.join('/'));
 
 const placedRows = fc.array(

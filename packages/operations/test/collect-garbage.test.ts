@@ -1,4 +1,4 @@
-import { storeKeys } from '@waybill/core';
+import { ArtifactError, storeKeys } from '@waybill/core';
 import { collectGarbage } from '@waybill/operations';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -222,6 +222,21 @@ describe('collectGarbage', () => {
     expect(report).toMatchObject({ packsRewritten: 0, packsDamaged: [key] });
     expect(ports.memory.store.objects.has(key)).toBe(true);
     expect([...ports.memory.catalog.objects.values()].map((object) => object.key)).toEqual([key]);
+  });
+
+  test('a rewrite that another collection overtook leaves nothing behind', async () => {
+    const ports = createMemoryPorts();
+    const doomed = await put(ports, treeOf({ a: '1'.repeat(200), b: 'kept' }));
+    await put(ports, treeOf({ b: 'kept' }));
+    await ports.catalog.deleteVersion(doomed.versionId, { deleteAliases: true });
+    const { catalog } = ports.memory;
+    const { moveBlobs } = catalog;
+    catalog.moveBlobs = () => Promise.reject(new ArtifactError('STATE_CONFLICT', 'given up'));
+    const [report] = await collectGarbage(ports, NOW);
+    expect(report).toMatchObject({ packsRewritten: 0, packsDamaged: [] });
+    expect(orphanKeys(ports)).toEqual([]);
+    catalog.moveBlobs = moveBlobs;
+    expect(await collectGarbage(ports, NOW)).toMatchObject([{ packsRewritten: 1 }]);
   });
 
   test('objects the index lost are taken in again, with what is needed of them', async () => {

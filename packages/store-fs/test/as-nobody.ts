@@ -14,8 +14,19 @@ export const isRoot: boolean = process.getuid?.() === 0;
 export async function runAsNobody(body: string, argument: unknown): Promise<unknown> {
   const child = spawn(
     process.execPath,
-    ['--conditions=source', '--input-type=module-typescript', '-e', `const argument = ${JSON.stringify(argument)};\n${body}`],
-    { uid: NOBODY, gid: NOBODY, cwd: import.meta.dirname, stdio: ['ignore', 'pipe', 'pipe'], env: { HOME: '/nonexistent' } },
+    [
+      '--conditions=source',
+      '--input-type=module-typescript',
+      '-e',
+      `const argument = ${JSON.stringify(argument)};\n${body}`,
+    ],
+    {
+      uid: NOBODY,
+      gid: NOBODY,
+      cwd: import.meta.dirname,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { HOME: '/nonexistent' },
+    },
   );
   const exited = once(child, 'exit');
   const [output, errors] = await Promise.all([text(child.stdout), text(child.stderr)]);

@@ -62,7 +62,10 @@ describe('openFolderStore', () => {
   test('refuses a file, and a folder inside a file', async () => {
     const folder = await newFolder();
     await writeFile(join(folder, 'file'), '');
-    const error = await expectCode(() => openFolderStore({ folder: join(folder, 'file'), random }), 'INVALID_ARGUMENT');
+    const error = await expectCode(
+      () => openFolderStore({ folder: join(folder, 'file'), random }),
+      'INVALID_ARGUMENT',
+    );
     expect(error.message).toContain(join(folder, 'file'));
     await expectCode(() => openFolderStore({ folder: join(folder, 'file/x'), random }), 'INVALID_ARGUMENT');
   });
@@ -75,7 +78,9 @@ describe('openFolderStore', () => {
     const draft = await store.createDraft({ entity: 'acme', ingestId: 'i1' });
     expect(await readdir(join(folder, 'acme/staging/i1'))).toHaveLength(1);
     await draft.publish('acme/blobs/md5/ab/abcd-u1');
-    expect(await readFile(join(folder, 'waybill-store.json'), 'utf8')).toBe('{"format":1,"catalogId":"the-catalog"}\n');
+    expect(await readFile(join(folder, 'waybill-store.json'), 'utf8')).toBe(
+      '{"format":1,"catalogId":"the-catalog"}\n',
+    );
     const files = await readdir(folder, { recursive: true });
     expect(files.toSorted()).toEqual([
       'acme',

@@ -114,7 +114,9 @@ describe('a folder store that is killed and loses power', () => {
   });
 
   test('would lose it on a disk that does not sync: the loss is real', async () => {
-    const noNames = await runUntil(Number.POSITIVE_INFINITY, (disk) => methods(disk, { syncFolder: async () => {} }));
+    const noNames = await runUntil(Number.POSITIVE_INFINITY, (disk) =>
+      methods(disk, { syncFolder: async () => {} }),
+    );
     expect(noNames.lost).toContain('acme/packs/p1');
     const noBytes = await runUntil(Number.POSITIVE_INFINITY, (disk) =>
       methods(disk, {

@@ -40,7 +40,9 @@ describe('a store somebody else owns', () => {
       bytes: [1, 2, 3],
       claim: 'catalog',
       keys: ['acme/packs/p1', 'acme/packs/secret'],
-      secret: expect.stringMatching(/^PERMISSION: cannot read object acme\/packs\/secret in folder .*permission denied/),
+      secret: expect.stringMatching(
+        /^PERMISSION: cannot read object acme\/packs\/secret in folder .*permission denied/,
+      ),
       write: expect.stringMatching(/^PERMISSION: cannot write object acme\/packs\/p2/),
       draft: expect.stringMatching(/^PERMISSION: cannot make a draft/),
       remove: expect.stringMatching(/^PERMISSION: cannot remove/),
@@ -87,7 +89,9 @@ describe('a full disk', () => {
     const megabytes = Array.from({ length: 5 }, () => new Uint8Array(1_048_576));
 
     const error = await expectCode(() => store.writeObject('acme/packs/p1', megabytes), 'NO_SPACE');
-    expect(error.message).toMatch(/cannot write object acme\/packs\/p1 in folder .*no space is left.*free some/);
+    expect(error.message).toMatch(
+      /cannot write object acme\/packs\/p1 in folder .*no space is left.*free some/,
+    );
     expect(await store.sizeOf('acme/packs/p1')).toBeUndefined();
 
     const drafts = createDraftWriter();

@@ -37,9 +37,7 @@ const USER = 'waybill';
  *
  * @param options `required`: there being no server is an error, not a skip. Give it in CI.
  */
-export async function startPostgres(options: {
-  required: boolean;
-}): Promise<PostgresServer | ServerSkipped> {
+export async function startPostgres(options: { required: boolean }): Promise<PostgresServer | ServerSkipped> {
   const server = await tryStart();
   if ('skipped' in server && options.required) {
     throw new Error(`PostgreSQL is needed here: ${server.skipped}`);

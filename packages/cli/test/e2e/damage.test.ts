@@ -87,7 +87,6 @@ test('a damaged manifest is named', async () => {
     ['get', 'demo'],
     ['cat', 'demo', 'a.txt'],
     ['verify', 'demo', 'tree'],
-    ['diff', 'demo', 'demo'],
   ]) {
     const failed = await sandbox.failed(args);
     expect(failed).toMatchObject({ exitCode: 4, code: 'CORRUPT' });

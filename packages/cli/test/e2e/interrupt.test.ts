@@ -95,6 +95,8 @@ test('after kill -9 it is resumable too; a second Ctrl-C ends at once; cancel gi
 });
 
 test('piped, a long put says how far it is', async () => {
+  // More than the five seconds between two lines.
+  await truncate(sandbox.path('long'), 6 * GIB);
   const { exitCode, stderr, stdout } = await sandbox.run(putLong());
   expect(exitCode).toBe(0);
   expect(stderr).toMatch(/^(?:reading \d+ (?:of 1 )?files.*\n)+$/);
@@ -126,7 +128,7 @@ test('on a terminal: colours, and progress that is gone at the end', async () =>
     '--type',
     't',
   ];
-  const quoted = command.map((word) => `'${word}'`).join(' ');
+  const quoted = `stty cols 80 rows 24; ${command.map((word) => `'${word}'`).join(' ')}`;
   const { stdout, status } = spawnSync('script', ['-qec', quoted, '/dev/null'], {
     cwd: sandbox.folder,
     encoding: 'utf8',

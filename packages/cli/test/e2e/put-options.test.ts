@@ -97,7 +97,15 @@ test('a full name, aliases, description', async () => {
 
 test('file:// is hashed and recorded, not stored, and its file is checked when it is read', async () => {
   const folder = sandbox.path('tree');
-  const put = await sandbox.done('put', `file://${folder}`, '--name', 'refs', '--type', 'dataset', '--no-cache');
+  const put = await sandbox.done(
+    'put',
+    `file://${folder}`,
+    '--name',
+    'refs',
+    '--type',
+    'dataset',
+    '--no-cache',
+  );
   // References do not follow links to folders.
   expect(put).toMatchObject({ entries: 3, stats: { filesHashed: 3, blobsStored: 0, bytesStored: 0 } });
   expect(put.skipped).toEqual([

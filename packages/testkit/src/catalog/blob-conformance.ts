@@ -3,6 +3,7 @@ import {
   blobsOf,
   cancel,
   digestsOf,
+  EVER,
   newIngest,
   newShard,
   storePack,
@@ -79,7 +80,7 @@ export function describeBlobs(get: () => { catalog: TestedCatalog }): void {
       await storePack(catalog, { ...work, contents: [1, 2] });
       const { key, live } = await storePack(catalog, { ...work, contents: [2, 1] });
       expect(live).toBe(0);
-      const condemned = await catalog.listCondemned({ entity, condemnedBeforeMs: Infinity, limit: 9 });
+      const condemned = await catalog.listCondemned({ entity, condemnedBeforeMs: EVER, limit: 9 });
       expect(condemned.map((object) => object.key)).toEqual([key]);
     });
 
@@ -162,9 +163,7 @@ export function describeBlobs(get: () => { catalog: TestedCatalog }): void {
         blobs: blobsOf(1),
       });
       await expect(record).rejects.toMatchObject({ code: 'STATE_CONFLICT' });
-      expect([
-        ...(await catalog.markUsed({ entity, algorithm: 'MD5', digests: digestsOf(1) })),
-      ]).toEqual([0]);
+      expect([...(await catalog.markUsed({ entity, algorithm: 'MD5', digests: digestsOf(1) }))]).toEqual([0]);
     });
   });
 
@@ -180,7 +179,7 @@ export function describeBlobs(get: () => { catalog: TestedCatalog }): void {
       return key;
     };
     const condemned = async (catalog: TestedCatalog, entity: string): Promise<string[]> => {
-      const found = await catalog.listCondemned({ entity, condemnedBeforeMs: Infinity, limit: 99 });
+      const found = await catalog.listCondemned({ entity, condemnedBeforeMs: EVER, limit: 99 });
       return found.map(({ key }) => key);
     };
 

@@ -30,6 +30,9 @@ export class ManualClock {
   }
 }
 
+/** Later than any grace period ends. */
+export const EVER: number = Number.MAX_SAFE_INTEGER;
+
 export const NO_STATS: Omit<IngestStats, 'shards' | 'shardsDone'> = {
   files: 0,
   bytes: 0,

@@ -5,6 +5,7 @@ import {
   cancel,
   commitVersion,
   digestsOf,
+  EVER,
   type ManualClock,
   newIngest,
   storePack,
@@ -246,7 +247,7 @@ export function describeCollection(get: () => { catalog: TestedCatalog; clock: M
         undefined,
         { key, offset: 100, length: 100 },
       ]);
-      const condemned = await catalog.listCondemned({ entity, condemnedBeforeMs: Infinity, limit: 9 });
+      const condemned = await catalog.listCondemned({ entity, condemnedBeforeMs: EVER, limit: 9 });
       expect(condemned.map(({ objectId }) => objectId)).toEqual([fromObjectId]);
       expect(await catalog.listObjects({ entity, limit: 9 })).toEqual([
         { objectId: toObjectId, key, sizeBytes: 250, kind: 'pack', algorithm: 'MD5' },
@@ -279,7 +280,7 @@ export function describeCollection(get: () => { catalog: TestedCatalog; clock: M
       const fromObjectId = old?.objectId ?? 0;
       const blobs = blobsOf(1, 2);
       await catalog.moveBlobs({ fromObjectId, toObjectId, algorithm: 'MD5', sizeBytes: 250, blobs });
-      const condemned = await catalog.listCondemned({ entity, condemnedBeforeMs: Infinity, limit: 9 });
+      const condemned = await catalog.listCondemned({ entity, condemnedBeforeMs: EVER, limit: 9 });
       expect(condemned.map(({ objectId }) => objectId)).toEqual([fromObjectId, toObjectId]);
     });
 
@@ -313,7 +314,7 @@ export function describeCollection(get: () => { catalog: TestedCatalog; clock: M
       const digests = digestsOf(1, 2, 3, 77);
       expect(await catalog.dropBlobs({ entity, algorithm: 'MD5', digests })).toBe(3);
       expect(await present(catalog, { entity, contents: [1, 2, 3, 4] })).toEqual([4]);
-      const condemned = await catalog.listCondemned({ entity, condemnedBeforeMs: Infinity, limit: 9 });
+      const condemned = await catalog.listCondemned({ entity, condemnedBeforeMs: EVER, limit: 9 });
       expect(condemned.map(({ objectId }) => objectId)).toEqual([one?.objectId]);
     });
 
@@ -337,7 +338,7 @@ export function describeCollection(get: () => { catalog: TestedCatalog; clock: M
       const twice = catalog.adoptObject({ ...found, blobs: blobsOf(1, 2) });
       await expect(twice).rejects.toMatchObject({ code: 'OBJECT_EXISTS' });
       const copy = await catalog.adoptObject({ ...found, key: `${key}2`, blobs: blobsOf(2, 1) });
-      const condemned = await catalog.listCondemned({ entity, condemnedBeforeMs: Infinity, limit: 9 });
+      const condemned = await catalog.listCondemned({ entity, condemnedBeforeMs: EVER, limit: 9 });
       expect(condemned.map((object) => object.objectId)).toEqual([copy]);
       await catalog.resetIndex(uniqueName());
     });

@@ -5,10 +5,10 @@ import {
   commitVersion,
   digestsOf,
   type ManualClock,
+  NO_STATS,
   newIngest,
   newSegment,
   newShard,
-  NO_STATS,
   type TestedCatalog,
   uniqueName,
   workingShard,
@@ -49,7 +49,9 @@ export function describeIngests(get: () => { catalog: TestedCatalog; clock: Manu
       }
       const failed = ids[2] ?? '';
       await catalog.moveIngest({ ingestId: failed, from: ['PLANNING'], to: 'FAILED' });
-      const list = async (filter: Partial<Parameters<TestedCatalog['listIngests']>[0]>): Promise<string[]> => {
+      const list = async (
+        filter: Partial<Parameters<TestedCatalog['listIngests']>[0]>,
+      ): Promise<string[]> => {
         const found = await allPages((page) => catalog.listIngests({ entity, ...filter, ...page }), {
           cursor: ({ sequence }) => sequence,
           limit: 2,

@@ -5,6 +5,7 @@ import {
   commitOf,
   digestsOf,
   digestText,
+  EVER,
   finalizing,
   NO_STATS,
   newIngest,
@@ -85,7 +86,9 @@ export function describeRaces(get: () => { catalog: TestedCatalog; second: Teste
         await Promise.all([first(), then()]);
         const state = (await catalog.getIngest(ingestId))?.state;
         const version = await catalog.findVersion({ ...ingest.artifact, alias: 'latest' });
-        expect([state, version?.index]).toEqual(state === 'COMMITTED' ? ['COMMITTED', 0] : ['CANCELLING', undefined]);
+        expect([state, version?.index]).toEqual(
+          state === 'COMMITTED' ? ['COMMITTED', 0] : ['CANCELLING', undefined],
+        );
       }
     });
 
@@ -203,7 +206,7 @@ export function describeRaces(get: () => { catalog: TestedCatalog; second: Teste
           second.condemnAbandoned(entity),
         ]);
         const [located] = await catalog.locate({ entity, algorithm: 'MD5', digests: digestsOf(1) });
-        const condemned = await catalog.listCondemned({ entity, condemnedBeforeMs: Infinity, limit: 9 });
+        const condemned = await catalog.listCondemned({ entity, condemnedBeforeMs: EVER, limit: 9 });
         if (recorded.status === 'fulfilled') {
           expect([located?.key, condemned.length]).toEqual([key, 0]);
         } else {
