@@ -1,10 +1,30 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { startCli } from '@waybill/testkit';
 import { expect } from 'vitest';
 
 const COMMAND_TIMEOUT_MS = 120_000;
+const CLI = fileURLToPath(new URL('../../packages/cli/', import.meta.url));
+/** Hundreds of processes: the bundle starts several times faster than the sources. */
+const BUNDLE = `bundle-of-test-${process.pid}`;
+const BIN = join(CLI, 'dist', BUNDLE, 'bin.js');
+
+/** With one thread the points come in the same order every time. */
+export const ONE_THREAD = { WAYBILL_THREADS: '1' } as const;
+
+/** Makes the bundle from the sources as they are now. */
+export function bundleCommand(): void {
+  execFileSync(process.execPath, ['--conditions=source', join(CLI, 'scripts', 'bundle.ts'), BUNDLE], {
+    stdio: 'inherit',
+  });
+}
+
+export function removeBundle(): void {
+  rmSync(join(CLI, 'dist', BUNDLE), { recursive: true, force: true });
+}
 
 export interface FaultResult {
   readonly code: number | null;
@@ -29,7 +49,13 @@ export function freshHome(): Home {
   return {
     folder,
     async run(args, env = {}, options = {}) {
-      const running = startCli({ args, env, home: join(folder, 'home'), timeoutMs: COMMAND_TIMEOUT_MS });
+      const running = startCli({
+        args,
+        env,
+        bin: BIN,
+        home: join(folder, 'home'),
+        timeoutMs: COMMAND_TIMEOUT_MS,
+      });
       const { killAfterMs } = options;
       const timer =
         killAfterMs === undefined
@@ -46,7 +72,7 @@ export function freshHome(): Home {
 /** Names of the fault points a run of the command reaches, in order. */
 export async function listFaultPoints(home: Home, args: readonly string[]): Promise<string[]> {
   const log = join(home.folder, 'points.log');
-  const result = await home.run(args, { WAYBILL_FAULT_LOG: log });
+  const result = await home.run(args, { ...ONE_THREAD, WAYBILL_FAULT_LOG: log });
   expect(result.stderr).toBe('');
   expect(result.code).toBe(0);
   return readFileSync(log, 'utf8').trim().split('\n');

@@ -2,7 +2,15 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { expectSound, freshHome, type Home, listFaultPoints } from './fault-run.ts';
+import {
+  bundleCommand,
+  expectSound,
+  freshHome,
+  type Home,
+  listFaultPoints,
+  ONE_THREAD,
+  removeBundle,
+} from './fault-run.ts';
 
 /** Fewer points than this would mean that an effect lost its fault point. */
 const PUT_POINTS_MIN = 40;
@@ -13,6 +21,7 @@ let tree: string;
 const put = (): string[] => ['put', tree, '--name', 'data', '--type', 'dataset', '--json'];
 
 beforeAll(() => {
+  bundleCommand();
   tree = mkdtempSync(join(tmpdir(), 'waybill-tree-'));
   mkdirSync(join(tree, 'inner', 'deep'), { recursive: true });
   for (let index = 0; index < 12; index++) {
@@ -23,7 +32,10 @@ beforeAll(() => {
   writeFileSync(join(tree, 'empty'), '');
 });
 
-afterAll(() => rmSync(tree, { recursive: true, force: true }));
+afterAll(() => {
+  rmSync(tree, { recursive: true, force: true });
+  removeBundle();
+});
 
 async function undisturbedDigest(): Promise<string> {
   using home = freshHome();
@@ -34,7 +46,7 @@ async function undisturbedDigest(): Promise<string> {
 
 /** Kills the command at one point, and expects that the kill is what ended it. */
 async function killAt(home: Home, point: number, args: readonly string[]): Promise<void> {
-  const killed = await home.run(args, { WAYBILL_FAULT_KILL_AT: String(point) });
+  const killed = await home.run(args, { ...ONE_THREAD, WAYBILL_FAULT_KILL_AT: String(point) });
   expect(killed.signal).toBe('SIGKILL');
 }
 

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { expectSound, freshHome } from './fault-run.ts';
+import { bundleCommand, expectSound, freshHome, removeBundle } from './fault-run.ts';
 
 const KILLS = 50;
 const FILES = 4_000;
@@ -12,6 +12,7 @@ const KILLS_PER_INGEST = 5;
 let tree: string;
 
 beforeAll(() => {
+  bundleCommand();
   tree = mkdtempSync(join(tmpdir(), 'waybill-tree-'));
   for (let index = 0; index < FILES; index++) {
     const folder = join(tree, `folder-${index % 40}`);
@@ -24,7 +25,10 @@ beforeAll(() => {
   writeFileSync(join(tree, 'large.bin'), Buffer.alloc(6_000_000, 'large'));
 });
 
-afterAll(() => rmSync(tree, { recursive: true, force: true }));
+afterAll(() => {
+  rmSync(tree, { recursive: true, force: true });
+  removeBundle();
+});
 
 /** A small generator, so that the printed seed gives the same moments again. */
 function randomOf(seed: number): () => number {

@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { type CallOptions, type Clock, type FaultPoints, throwIfCancelled } from '@waybill/core';
 import type { SqlDialect } from './sql-dialect.ts';
 import type { Database } from './tables.ts';
@@ -55,7 +55,13 @@ export class CatalogSession {
     this.#faults?.reach(`catalog.${operation}.begin`);
     const result = await this.#attempt(transaction, 1);
     this.#faults?.reach(`catalog.${operation}.committed`);
+    await this.breathe();
     return result;
+  }
+
+  /** Lets timers, signals and other work of the thread have their turn: SQLite's own never gives way. */
+  async breathe(): Promise<void> {
+    await nextTurn();
   }
 
   /** The id of an entity, `undefined` when nothing of it was ever recorded. */

@@ -45,6 +45,7 @@ export async function listObjectBlobs(
     rows.push(...page);
     after = page.at(-1)?.blob_id ?? 0;
     if (page.length < BLOBS_PER_READ) break;
+    await session.breathe();
   }
   const digests = new Uint8Array(rows.length * DIGEST_BYTES);
   for (const [row, { digest }] of rows.entries()) digests.set(digest, row * DIGEST_BYTES);

@@ -1,5 +1,6 @@
 // biome-ignore lint/correctness/noUnresolvedImports: a module of Node that Biome does not know yet.
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   CompiledQuery,
   type DatabaseConnection,
@@ -15,7 +16,11 @@ import {
   SqliteQueryCompiler,
   type SqliteStatement,
 } from 'kysely';
+import { isSqliteBusy } from './sqlite-errors.ts';
 
+/** How long a transaction waits for another one. They take less than 100 ms. */
+export const BUSY_TIMEOUT_MS = 10_000;
+const BEGIN_PAUSE_MAX_MS = 20;
 /** Statements kept prepared; the catalog has fewer distinct ones. */
 const STATEMENTS_MAX = 256;
 
@@ -58,15 +63,34 @@ class NodeSqliteDriver extends SqliteDriver {
 
   /**
    * Immediate: a transaction that begins with a read and then writes would fail at once when another process wrote
-   * in between; this one waits for the busy timeout and then has the lock to the end.
+   * in between; this one waits for the lock and then has it to the end. It waits without blocking the thread: the
+   * other one may be a connection of this very process.
    */
-  override async beginTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw('begin immediate'));
+  override async beginTransaction(): Promise<void> {
+    const startedAt = performance.now();
+    for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, BEGIN_PAUSE_MAX_MS)) {
+      try {
+        this.#begin();
+        return;
+      } catch (error) {
+        if (!isSqliteBusy(error) || performance.now() - startedAt > BUSY_TIMEOUT_MS) throw error;
+      }
+      await delay(pauseMs);
+    }
   }
 
   /** SQLite ends the transaction by itself after some errors, a full disk among them. */
   override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
     if (this.#database.isTransaction) await connection.executeQuery(CompiledQuery.raw('rollback'));
+  }
+
+  #begin(): void {
+    this.#database.exec('pragma busy_timeout = 0');
+    try {
+      this.#database.exec('begin immediate');
+    } finally {
+      this.#database.exec(`pragma busy_timeout = ${BUSY_TIMEOUT_MS}`);
+    }
   }
 }
 

@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import type { CatalogSession } from './catalog-session.ts';
 import type { Database } from './tables.ts';
 
-export type ObjectState = 'WRITING' | 'STORED' | 'CONDEMNED';
+type ObjectState = 'WRITING' | 'STORED' | 'CONDEMNED';
 
 export interface LockedObject {
   readonly objectId: number;

@@ -8,7 +8,7 @@ import { Kysely } from 'kysely';
 import { CatalogSession } from './catalog-session.ts';
 import { ensureSchema } from './ensure-schema.ts';
 import { assertLocalFileSystem } from './local-file-system.ts';
-import { NodeSqliteDialect } from './node-sqlite-driver.ts';
+import { BUSY_TIMEOUT_MS, NodeSqliteDialect } from './node-sqlite-driver.ts';
 import { type SqlCatalog, sqlCatalog } from './sql-catalog.ts';
 import { sqliteDialect } from './sqlite-dialect.ts';
 import { isSqliteBusy } from './sqlite-errors.ts';
@@ -21,8 +21,6 @@ export interface SqliteCatalogOptions {
   readonly faults?: FaultPoints;
 }
 
-/** How long a statement waits for another process's transaction. Theirs take less than 100 ms. */
-const BUSY_TIMEOUT_MS = 10_000;
 const WAL_RETRY_MS = 20;
 const CACHE_KIB = 16_384;
 
@@ -83,9 +81,10 @@ function refusal(folder: string, cause: unknown): ArtifactError {
 async function openDatabase(file: string, description: string): Promise<DatabaseSync> {
   let database: DatabaseSync | undefined;
   try {
-    database = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true });
+    database = new DatabaseSync(file, { timeout: 0, enableForeignKeyConstraints: true });
     await enterWal(database);
     database.exec(`
+      pragma busy_timeout = ${BUSY_TIMEOUT_MS};
       pragma synchronous = full;
       pragma cache_size = -${CACHE_KIB};
       pragma temp_store = memory;
@@ -99,7 +98,7 @@ async function openDatabase(file: string, description: string): Promise<Database
   }
 }
 
-/** A new file is switched by the first who comes; the switch does not wait for locks by itself. */
+/** A new file is switched by the first who comes; the others wait here, without blocking the thread. */
 async function enterWal(database: DatabaseSync): Promise<void> {
   for (let waitedMs = 0; ; waitedMs += WAL_RETRY_MS) {
     try {

@@ -100,6 +100,7 @@ export class UnreferencedBlobs {
         totals.bytes += byte_length;
       }
       position = page.length < BLOBS_PER_STEP ? undefined : endOf(page);
+      await this.#session.breathe();
     }
     return totals;
   }
@@ -117,6 +118,7 @@ export class UnreferencedBlobs {
       const removed = await this.#removeSome({ scope, candidates: unmarked }, options);
       collection.position = page.length < limit ? undefined : endOf(page);
       if (removed.blobs > 0) return removed;
+      await this.#session.breathe();
     }
     collection.position = START;
     return NONE;

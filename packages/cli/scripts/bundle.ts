@@ -7,6 +7,9 @@ import { type BuildOptions, build } from 'rolldown';
  */
 const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
 
+/** `node scripts/bundle.ts [NAME]`: the folder's name below `dist`, for a bundle that nobody else replaces meanwhile. */
+const folder = path(`../dist/${process.argv[2] ?? 'bundle'}`);
+
 const COMMON: BuildOptions = {
   platform: 'node',
   resolve: { conditionNames: ['source', 'import', 'node', 'default'] },
@@ -19,7 +22,7 @@ await build({
   ...COMMON,
   input: { bin: path('../src/bin.ts') },
   output: {
-    dir: path('../dist/bundle'),
+    dir: folder,
     cleanDir: true,
     format: 'esm',
     entryFileNames: '[name].js',
@@ -34,7 +37,7 @@ await build({
   input: path('../../embedded/src/thread.ts'),
   output: {
     // `embedded` finds it by this name, beside itself.
-    file: path('../dist/bundle/thread.js'),
+    file: `${folder}/thread.js`,
     format: 'esm',
     codeSplitting: false,
     comments: { legal: true },

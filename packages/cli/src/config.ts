@@ -16,8 +16,15 @@ export interface Config {
   readonly logLevel: LogLevel;
   /** Threads that compute; `undefined` means as many as the process may use. */
   readonly threads: number | undefined;
+  /** Where tests stop the process (`WAYBILL_FAULT_KILL_AT`, `WAYBILL_FAULT_LOG`); `undefined` always else. */
+  readonly faults: FaultSettings | undefined;
   /** Colours: `undefined` means when writing to a terminal. */
   readonly color: boolean | undefined;
+}
+
+export interface FaultSettings {
+  readonly killAt: number;
+  readonly logFile: string | undefined;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -56,6 +63,7 @@ export function parseConfig(
     names: readNames(reader),
     logLevel: readLogLevel(reader),
     threads: readThreads(reader),
+    faults: readFaults(env),
     color: readColor(env),
   };
   const [first] = problems;
@@ -129,6 +137,13 @@ function readThreads({ env, problems }: Reader): number | undefined {
     message: `WAYBILL_THREADS is ${JSON.stringify(value)}; use a whole number from 1 to ${THREADS_MAX}`,
   });
   return undefined;
+}
+
+/** For the tests of this repository, so without checks or mention in any help. */
+function readFaults(env: Environment): FaultSettings | undefined {
+  const killAt = Number(env['WAYBILL_FAULT_KILL_AT'] ?? 0);
+  const logFile = env['WAYBILL_FAULT_LOG'];
+  return killAt > 0 || logFile !== undefined ? { killAt, logFile } : undefined;
 }
 
 /** `NO_COLOR` (no-color.org) wins over `FORCE_COLOR`. */

@@ -1,10 +1,11 @@
-import { type Embedded, openEmbedded } from '@waybill/embedded';
+import { createFaultPlan, type Embedded, openEmbedded } from '@waybill/embedded';
 import type { Config } from './config.ts';
 import type { Log } from './log.ts';
 
 /** Opens catalog and store where the configuration says. */
 export async function openPorts(config: Config, log: Log): Promise<Embedded> {
-  const { home, storeFolder, threads } = config;
+  const { home, storeFolder, threads, faults } = config;
   log.debug('opening', { home, storeFolder, threads });
-  return openEmbedded({ home, storeFolder, threads, onWarning: (message) => log.warn(message) });
+  const faultPlan = faults === undefined ? undefined : createFaultPlan(faults);
+  return openEmbedded({ home, storeFolder, threads, faultPlan, onWarning: (message) => log.warn(message) });
 }

@@ -6,9 +6,9 @@ export function versionName(version: VersionRecord): string {
   return displayPath(formatVersionRef({ ...version, alias: `v${version.index}` }));
 }
 
-/** `8 files, 75.1 KiB` */
+/** `8 entries, 75.1 KiB` */
 export function contentText(version: Pick<VersionRecord, 'entryCount' | 'sizeBytes'>): string {
-  return `${formatCounted(version.entryCount, 'file')}, ${formatBytes(version.sizeBytes)}`;
+  return `${formatCounted(version.entryCount, 'entry', 'entries')}, ${formatBytes(version.sizeBytes)}`;
 }
 
 export function aliasesText(aliases: readonly string[]): string {

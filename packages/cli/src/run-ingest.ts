@@ -91,7 +91,7 @@ export function outcomeText(outcome: IngestOutcome, shown: readonly NoticeRecord
     ['digest', `${version.digest} (${version.digestAlgorithm})`],
     ['aliases', aliasesText(version.aliases)],
     ['hashed', `${formatCounted(stats.filesHashed, 'file')}, ${formatBytes(stats.bytesHashed)}`],
-    ['stored', `${formatCounted(stats.blobsStored, 'new content')}, ${formatBytes(stats.bytesStored)}`],
+    ['stored', `${formatCounted(stats.blobsStored, 'blob')}, ${formatBytes(stats.bytesStored)}`],
     ['time', `${formatSeconds(seconds)}${rate}`],
   ]);
   const hint = '--json lists all of them';

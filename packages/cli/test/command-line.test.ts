@@ -165,8 +165,8 @@ describe('failures', () => {
     const problems = Array.from({ length: 25 }, (_, index) => `file-${index}.txt: gone`);
     const error = new ArtifactError('SOURCE_CHANGED', 'files changed', { details: { problems } });
     const { stderr } = await runFaked(['ls'], { open: () => Promise.reject(error) });
-    expect(stderr.split('\n')).toHaveLength(1 + 20 + 1 + 1);
-    expect(stderr).toContain('  and 5 more\n');
+    expect(stderr.split('\n')).toHaveLength(1 + 20 + 2 + 1);
+    expect(stderr).toMatch(/\n {2}and 5 more\n {2}--json lists them\n$/);
   });
 
   test('a bug shows where it happened', async () => {

@@ -29,11 +29,11 @@ describe('put', () => {
   test('a new version', () => {
     expect(outcomeText(outcome, [], paint)).toBe(
       [
-        'committed local/default/demo:v1: 3 files, 2.0 KiB',
+        'committed local/default/demo:v1: 3 entries, 2.0 KiB',
         '  digest   d41d8cd98f00b204e9800998ecf8427e (MD5)',
         '  aliases  best, latest',
         '  hashed   2 files, 1.0 KiB',
-        '  stored   1 new content, 512 B',
+        '  stored   1 blob, 512 B',
         '  time     1.5 s, 2 files/s',
         '',
       ].join('\n'),
@@ -164,7 +164,7 @@ test('show', () => {
       '  type         dataset',
       '  id           QXJ0aWZhY3Q6Nw==',
       '  aliases      best, latest',
-      '  content      3 files, 2.0 KiB',
+      '  content      3 entries, 2.0 KiB',
       '  digest       d41d8cd98f00b204e9800998ecf8427e (MD5)',
       '  created      2026-11-23 09:20:11Z',
       '  sources      ./photos (directory)',
@@ -257,10 +257,10 @@ test('gc', () => {
     advice: 'finish it',
   };
   const done = collectText([report], { dryRun: false, paint });
-  expect(done).toMatch(/^local\n {2}kept {15,}2 versions\n {2}condemned {2,}3 contents \(2\.0 KiB\)\n/);
+  expect(done).toMatch(/^local\n {2}kept {2,}2 versions\n {2}condemned {2,}3 blobs \(2\.0 KiB\)\n/);
   expect(done).toMatch(/\n {2}reclaimed {2,}1\.0 KiB in 1 object\n/);
   expect(done).toMatch(
-    /\n {2}leftovers removed {2}2\n {2}unknown objects {4}1 taken in, 2 left alone\n {2}open ingests {2,}1\nfinish it\n$/,
+    /\n {2}leftovers {8}2\n {2}unknown objects {2}1 taken in, 2 left alone\n {2}open ingests {2,}1\nfinish it\n$/,
   );
   expect(done).not.toContain('in grace');
   const dry = collectText([report], { dryRun: true, paint });
@@ -304,14 +304,14 @@ describe('store', () => {
 
   test('check', () => {
     expect(checkText(whole, paint)).toBe(
-      'ok  read 2 objects with 3 contents (2.0 KiB); 1 version with 3 entries\n',
+      'ok  read 2 objects with 3 blobs (2.0 KiB); 1 version with 3 entries\n',
     );
     const damaged = { ...whole, ok: false, damagedBlobs: 1, damagedEntries: 1, leftovers: 1, repaired: 1 };
     expect(checkText(damaged, paint)).toBe(
       [
-        'damaged  read 2 objects with 3 contents (2.0 KiB); 1 version with 3 entries',
-        'damaged: 1 content, 0 objects, 0 manifests; 1 entry of versions cannot be read',
-        'forgot 1 damaged content; put their sources again',
+        'damaged  read 2 objects with 3 blobs (2.0 KiB); 1 version with 3 entries',
+        'damaged: 1 blob, 0 objects, 0 manifests; 1 entry of versions cannot be read',
+        'forgot 1 damaged blob; put their sources again',
         '1 leftover, for "waybill gc" to remove',
         '',
       ].join('\n'),
@@ -341,7 +341,7 @@ describe('store', () => {
     const skipped = [{ key: 'local/packs/x', code: 'CORRUPT', message: 'no footer' } as const];
     expect(rebuildText({ packs: 1, blobObjects: 2, blobs: 300, skipped, skippedCount: 3 }, paint)).toBe(
       [
-        'index rebuilt: 300 contents in 1 pack and 2 single objects',
+        'index rebuilt: 300 blobs in 1 pack and 2 single objects',
         'passed over  local/packs/x: no footer',
         'and 2 more',
         '',

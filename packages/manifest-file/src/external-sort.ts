@@ -14,7 +14,7 @@ import { ScratchFolder } from './scratch-folder.ts';
 import { zstdCompress, zstdDecompress } from './zstd.ts';
 
 /** Memory of the records that are sorted at once, about. */
-const RUN_BYTES = 33_554_432;
+const RUN_BYTES = 16_777_216;
 
 /** What a record takes beside its characters. */
 const RECORD_BYTES = 128;
@@ -34,7 +34,7 @@ export interface SortOptions extends CallOptions {
   readonly fanIn: number;
 }
 
-/** Sorting with 32 MiB of records in memory, through runs in a scratch folder that are merged 64 at a time. */
+/** Sorting with 16 MiB of records in memory, through runs in a scratch folder that are merged 64 at a time. */
 export function createExternalSort(): ExternalSort {
   return {
     sort: (records, options) =>

@@ -25,7 +25,7 @@ export const VERSION_KEY = 'waybill.manifest.version';
 export const CRC_KEY = 'waybill.crc32';
 
 /** Rows of a row group: one point lookup reads one. */
-export const GROUP_ROWS = 16_384;
+export const GROUP_ROWS = 8_192;
 
 /** Uncompressed bytes of a page, about. */
 export const PAGE_BYTES = 65_536;

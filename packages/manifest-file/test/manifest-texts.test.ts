@@ -167,6 +167,14 @@ describe('W&B JSON in', () => {
     expect(error.message).toContain(problem);
   });
 
+  test('reads a number that is cut in two', async () => {
+    async function* cut() {
+      yield Buffer.from(`{${' '.repeat(70_000)}"future":12`);
+      yield Buffer.from(`3,${HEAD},"contents":{}}`);
+    }
+    expect(await collect(texts.decodeWandbJson(cut()))).toEqual([]);
+  });
+
   test('refuses bytes that are not UTF-8, and a value without end', async () => {
     const bytes = Buffer.from(`{${HEAD},"contents":{"aX":{"digest":"x"}}}`);
     bytes[bytes.indexOf('X')] = 0xff;

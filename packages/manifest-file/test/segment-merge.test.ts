@@ -282,6 +282,28 @@ describe('conflicts', () => {
     expect(await collect(merging(store))).toEqual([file('a', 1)]);
   });
 
+  test('of equal references the one of the earlier source stays', async () => {
+    const store = new SegmentStore();
+    store.add({ rows: [{ ...file('a', 1), ref: 's3://two/a' }], sourceIndex: 1 });
+    store.add({ rows: [{ ...file('a', 1), ref: 's3://one/a' }], sourceIndex: 0 });
+    store.add({ rows: [{ ...file('a', 1), ref: 's3://three/a' }], sourceIndex: 2 });
+    expect(await collect(merging(store))).toMatchObject([{ ref: 's3://one/a' }]);
+  });
+
+  test('sources are still known behind scratch files', async () => {
+    const store = new SegmentStore();
+    store.add({ rows: [file('a0'), file('c', 1)], sourceIndex: 2 });
+    for (let segment = 1; segment < 9; segment++) {
+      store.add({ rows: [file(`a${segment}`), file(`d${segment}`)], sourceIndex: 0 });
+    }
+    store.add({ rows: [file('b'), file('c')], sourceIndex: 1 });
+    const error = await failureOf(collect(merging(store, { fanIn: 2 })));
+    expect(error.code).toBe('PATH_CONFLICT');
+    expect(error.details).toMatchObject({ subject: 'c' });
+    expect(error.message).toContain('folder ./two');
+    expect(error.message).toContain('folder ./three');
+  });
+
   test.each([
     ['files', file('a'), file('a/b'), true],
     ['a file below a reference', { ...file('a'), ref: 'x' }, file('a/b'), true],

@@ -1,19 +1,10 @@
 import { type Entry, encodeNames, isContentDigest, LIMITS, type VersionRecord } from '@waybill/core';
 import { rawDigests } from './blob-lookup.ts';
 import type { OperationOptions, OperationPorts } from './operation-ports.ts';
+import { shareOf } from './write-plan.ts';
 
 /** Bytes compared by one task, so that threads share the work evenly. */
 const TASK_BYTES = 134_217_728;
-
-/** What a compared file turned out to be; the numbers are those of `CompareFilesOutput`. */
-export const COMPARED = {
-  same: 0,
-  missing: 1,
-  different: 2,
-  notAFile: 3,
-  throughLink: 4,
-  unreadable: 5,
-} as const;
 
 export interface CompareRequest {
   readonly version: VersionRecord;
@@ -35,7 +26,9 @@ export async function compareEntries(
 ): Promise<Uint8Array> {
   const states = new Uint8Array(request.entries.length);
   const runs: Promise<void>[] = [];
-  for (const { start, end } of cutBatches(request.entries)) {
+  const total = request.entries.reduce((sum, { sizeBytes = 0 }) => sum + sizeBytes, 0);
+  const share = shareOf(total, { threads: ports.pool.cpus, most: TASK_BYTES });
+  for (const { start, end } of cutBatches(request.entries, share)) {
     runs.push(compareBatch(ports, request, { start, end, states, options }));
   }
   for (const run of await Promise.allSettled(runs)) if (run.status === 'rejected') throw run.reason;
@@ -64,11 +57,14 @@ async function compareBatch(
   batch.states.set(output.states, batch.start);
 }
 
-function* cutBatches(entries: readonly Entry[]): Generator<{ start: number; end: number }> {
+function* cutBatches(
+  entries: readonly Entry[],
+  bytesMost: number,
+): Generator<{ start: number; end: number }> {
   let start = 0;
   let bytes = 0;
   for (const [index, { sizeBytes = 0 }] of entries.entries()) {
-    if (index > start && (index - start >= LIMITS.batchEntries || bytes + sizeBytes > TASK_BYTES)) {
+    if (index > start && (index - start >= LIMITS.batchEntries || bytes + sizeBytes > bytesMost)) {
       yield { start, end: index };
       start = index;
       bytes = 0;

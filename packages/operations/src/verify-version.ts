@@ -1,6 +1,7 @@
 import type { Entry, TreeEntry, VersionRecord } from '@waybill/core';
 import { isStored } from './blob-lookup.ts';
-import { COMPARED, compareEntries, isComparable } from './compare-entries.ts';
+import { compareEntries, isComparable } from './compare-entries.ts';
+import { COMPARED } from './compared.ts';
 import { FailureList } from './failure-list.ts';
 import { localPathOf } from './file-reference.ts';
 import { openManifest, scanVersion } from './manifest-scan.ts';

@@ -8,13 +8,14 @@ import {
   type WriteFilesOutput,
 } from '@waybill/core';
 import { isStored, locateEntries, rawDigests } from './blob-lookup.ts';
-import { COMPARED, compareEntries, isComparable } from './compare-entries.ts';
+import { compareEntries, isComparable } from './compare-entries.ts';
+import { COMPARED } from './compared.ts';
 import { FailureList } from './failure-list.ts';
 import { localPathOf } from './file-reference.ts';
 import type { OperationOptions, OperationPorts } from './operation-ports.ts';
 import { versionName } from './resolve-version.ts';
 import { TaskGroup } from './task-group.ts';
-import { planWrites, type WriteTask } from './write-plan.ts';
+import { planWrites, type WritePlan, type WriteTask } from './write-plan.ts';
 
 /** Entries planned together: enough to read each pack in few long runs, few enough to hold. */
 const WINDOW_ENTRIES = 10_000;
@@ -120,18 +121,19 @@ export class VersionWriter implements AsyncDisposable {
 
   async #startWrites(entries: readonly Entry[]): Promise<void> {
     if (entries.length === 0) return;
-    const { version } = this.#request;
-    const plan = planWrites(
-      version,
-      entries,
-      await locateEntries(this.#ports, { version, entries }, this.#options),
-    );
+    const plan = await this.#plan(entries, this.#options);
     for (const failure of plan.failures) this.#failures.add(failure);
     for (const task of plan.tasks) {
       await this.#tasks.start(async (signal) => {
         await this.#writeMoved(await this.#write(task, signal), signal);
       });
     }
+  }
+
+  async #plan(entries: readonly Entry[], options: OperationOptions): Promise<WritePlan> {
+    const { version } = this.#request;
+    const locations = await locateEntries(this.#ports, { version, entries }, options);
+    return planWrites({ version, entries, locations, threads: this.#ports.pool.cpus });
   }
 
   /** Runs a task; answers the entries whose object was gone, which gc may have moved meanwhile. */
@@ -151,11 +153,7 @@ export class VersionWriter implements AsyncDisposable {
   async #writeMoved(entries: readonly Entry[], signal: AbortSignal): Promise<void> {
     if (entries.length === 0) return;
     const { root, replace, version } = this.#request;
-    const plan = planWrites(
-      version,
-      entries,
-      await locateEntries(this.#ports, { version, entries }, { signal }),
-    );
+    const plan = await this.#plan(entries, { signal });
     for (const failure of plan.failures) this.#failures.add(failure);
     for (const { objects } of plan.tasks) {
       const input = { root, replace, objects, algorithm: version.digestAlgorithm };

@@ -14,6 +14,18 @@ const TASK_BYTES = 16_777_216;
 /** Large files of one task: as many as there are lanes, unless they are large indeed. */
 const LARGE_TASK_FILES = 12;
 const LARGE_TASK_BYTES = 268_435_456;
+/** Large files together below this are not worth sharing among threads. */
+const SHARED_BYTES = 16_777_216;
+
+export interface PlanRequest {
+  readonly version: VersionRecord;
+  /** Stored entries. */
+  readonly entries: readonly Entry[];
+  /** Where their contents lie, by digest. */
+  readonly locations: ReadonlyMap<string, BlobLocation>;
+  /** Threads to share large files among. */
+  readonly threads: number;
+}
 
 /** A file to be written, and where its bytes lie. */
 interface PlacedEntry {
@@ -38,11 +50,8 @@ export interface WritePlan {
  * Turns stored entries into tasks: in the order in which their bytes lie, so that each object is read forwards, and
  * bounded in files and bytes. Large files have tasks of their own.
  */
-export function planWrites(
-  version: VersionRecord,
-  entries: readonly Entry[],
-  locations: ReadonlyMap<string, BlobLocation>,
-): WritePlan {
+export function planWrites(request: PlanRequest): WritePlan {
+  const { version, entries, locations, threads } = request;
   const small: PlacedEntry[] = [];
   const large: PlacedEntry[] = [];
   const failures: (FileFailure & { entry: Entry })[] = [];
@@ -54,11 +63,18 @@ export function planWrites(
     } else if (location.length >= LIMITS.largeFileBytes) large.push({ entry, location });
     else small.push({ entry, location });
   }
+  const largeBytes = large.reduce((sum, { location }) => sum + location.length, 0);
+  const share = shareOf(largeBytes, { threads, most: LARGE_TASK_BYTES });
   const tasks = [
     ...cutTasks(version, inStoredOrder(small), { files: LIMITS.batchEntries, bytes: TASK_BYTES }),
-    ...cutTasks(version, inStoredOrder(large), { files: LARGE_TASK_FILES, bytes: LARGE_TASK_BYTES }),
+    ...cutTasks(version, inStoredOrder(large), { files: LARGE_TASK_FILES, bytes: share }),
   ];
   return { tasks, failures };
+}
+
+/** Bytes of one task when some are shared among threads. */
+export function shareOf(bytes: number, options: { threads: number; most: number }): number {
+  return Math.min(options.most, Math.max(SHARED_BYTES, Math.ceil(bytes / options.threads)));
 }
 
 const MISSING = {

@@ -182,7 +182,7 @@ describe('checkStore', () => {
         [Symbol.asyncDispose]: async () => undefined,
         run: async (task, input, options) => {
           await collectGarbage(ports, { dryRun: false, graceMs: 0 });
-          return await pool.run(task, input, options);
+          return pool.run(task, input, options);
         },
       },
     };

@@ -312,7 +312,7 @@ class Model {
     const { catalog } = this.ports.memory;
     switch (step.kind) {
       case 'put':
-        return await this.put(step.contents, step.packBlobs);
+        return this.put(step.contents, step.packBlobs);
       case 'begin': {
         const ingest = new MemoryIngest(this.ports, { packBlobs: step.packBlobs });
         await ingest.stage();
@@ -335,7 +335,7 @@ class Model {
         return;
       }
       case 'gc':
-        return await this.collect(step);
+        return this.collect(step);
       case 'gc-and-put':
         await Promise.all([collectGarbage(this.ports, NOW), this.put(step.contents, 2)]);
         return;

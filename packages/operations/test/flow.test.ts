@@ -14,7 +14,7 @@ async function* blocksOf<Item>(items: readonly Item[], size: number): AsyncGener
 
 describe('mergeJoin', () => {
   test('pairs equal paths and keeps the order, whatever the blocks', async () => {
-    const paths = fc.uniqueArray(fc.string({ unit: 'binary', maxLength: 3 }), { maxLength: 30 });
+    const paths = fc.uniqueArray(fc.string({ unit: 'binary', maxLength: 3 }), { maxLength: 20 });
     await fc.assert(
       fc.asyncProperty(
         paths,
@@ -144,7 +144,7 @@ describe('TaskGroup', () => {
 
 describe('Channel', () => {
   test('hands every value over, the producer waiting for the consumer', async () => {
-    const channel = new Channel<number>();
+    await using channel = new Channel<number>();
     const pushed: number[] = [];
     const producer = (async () => {
       for (let value = 0; value < 5; value++) {
@@ -164,7 +164,7 @@ describe('Channel', () => {
   });
 
   test('a consumer that leaves does not hold the producer up', async () => {
-    const channel = new Channel<number>();
+    await using channel = new Channel<number>();
     const producer = (async () => {
       for (let value = 0; value < 5; value++) await channel.push(value);
     })();

@@ -60,8 +60,9 @@ export class MemoryFiles {
   readonly tree: TargetTree = {
     prepare: (root) =>
       Promise.try(() => {
-        if (this.nodes.has(root)) throw new ArtifactError('TARGET_CONFLICT', `${root} is not a folder`);
-        return { root, empty: !this.isFolder(root) };
+        if ((this.nodes.get(root)?.kind ?? 'folder') !== 'folder')
+          throw new ArtifactError('TARGET_CONFLICT', `${root} is not a folder`);
+        return { root, empty: ![...this.nodes.keys()].some((path) => path.startsWith(`${root}/`)) };
       }),
     resolve: (root) =>
       Promise.try(() => {

@@ -27,7 +27,7 @@ export class MemoryManifests implements ManifestFiles {
   async openManifest(...[reader, ref]: Parameters<ManifestFiles['openManifest']>): Promise<ManifestReader> {
     const bytes = await reader.readRange({ offset: 0, length: ref.sizeBytes });
     if (crc32(bytes) !== ref.footerCrc32) throw new ArtifactError('CORRUPT', `${reader.name} is damaged`);
-    const entries: Entry[] = JSON.parse(new TextDecoder().decode(bytes));
+    const entries = JSON.parse(new TextDecoder().decode(bytes)) as Entry[];
     return {
       entryCount: entries.length,
       lookup: (path) => Promise.resolve(entries.find((entry) => entry.path === path)),

@@ -112,7 +112,7 @@ class MemoryPool implements HashPool {
     ) => Promise<ThreadTasks[T]['output']>;
     const ask = async (question: ThreadTasks[T]['question']) => {
       if (options?.answer === undefined) throw new ArtifactError('INTERNAL', 'nobody answers');
-      return await options.answer(structuredClone(question));
+      return options.answer(structuredClone(question));
     };
     const before = this.#running;
     const { promise, resolve } = Promise.withResolvers<void>();

@@ -150,7 +150,7 @@ export class MemoryIngest {
     };
     catalog.versions.push(version);
     catalog.setIngestState(this.ingestId, 'COMMITTED');
-    return await catalog.addAliases(version.versionId, ['latest', ...aliases]);
+    return catalog.addAliases(version.versionId, ['latest', ...aliases]);
   }
 
   /** Leaves something in staging, as every ingest does on its way. */
@@ -209,7 +209,7 @@ export class MemoryIngest {
 export async function put(ports: MemoryPorts, tree: Tree, options: PutOptions = {}): Promise<VersionRecord> {
   const ingest = new MemoryIngest(ports, options);
   await ingest.store(storedContents(tree));
-  return await ingest.commit(tree);
+  return ingest.commit(tree);
 }
 
 export function storedContents(tree: Tree): Uint8Array[] {

@@ -56,7 +56,7 @@ export class LinkClassifier {
   }
 }
 
-export function specialKind(found: Stats | BigIntStats): LeftOutReason {
+function specialKind(found: Stats | BigIntStats): LeftOutReason {
   if (found.isSocket()) return 'socket';
   if (found.isFIFO()) return 'fifo';
   return found.isCharacterDevice() || found.isBlockDevice() ? 'device' : 'special';

@@ -1,5 +1,6 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
+// biome-ignore lint/correctness/noUnresolvedImports: a module of Node that Biome does not know yet.
 import { DatabaseSync } from 'node:sqlite';
 
 /** Version of the file's layout. */

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+// biome-ignore lint/correctness/noUnresolvedImports: a module of Node that Biome does not know yet.
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import {
   type CachedDigest,
@@ -114,15 +115,18 @@ class BlockRange implements StatCacheRange {
   }
 
   find(path: string, signature: Uint8Array): CachedDigest | undefined {
-    if (!this.#seek(path)) return undefined;
-    const at = this.#next * STATE_BYTES;
+    const row = this.#take(path);
+    if (row === undefined) return undefined;
+    const at = row * STATE_BYTES;
     const { states } = this.#block;
     if (!matchesState(states, at, { signature, algorithm: this.#range.algorithm })) return undefined;
     return { digest: digestOfState(states, at), ingest: ingestOfState(states, at) };
   }
 
-  /** Goes to the row of a path; `false` when there is none. */
-  #seek(path: string): boolean {
+  /** Index of a path's row; the next one asked for lies behind it. */
+  #take(path: string): number | undefined {
+    // The usual case: every file is remembered.
+    if (this.#block.paths[this.#next] === path) return this.#next++;
     const last = this.#block.paths.at(-1);
     // Fetched from the path on, so that rows between the last one and it are never read.
     if (!this.#isLast && (last === undefined || compareUtf8(last, path) < 0)) {
@@ -131,11 +135,12 @@ class BlockRange implements StatCacheRange {
       this.#next = 0;
     }
     const { paths } = this.#block;
-    for (let row = paths[this.#next]; row !== undefined; row = paths[++this.#next]) {
-      if (row === path) return true;
-      if (compareUtf8(row, path) > 0) return false;
+    for (let row = paths[this.#next]; row !== undefined; row = paths[this.#next]) {
+      if (row === path) return this.#next++;
+      if (compareUtf8(row, path) > 0) return undefined;
+      this.#next++;
     }
-    return false;
+    return undefined;
   }
 
   [Symbol.dispose](): void {

@@ -2,14 +2,16 @@ import { ArtifactError, type CacheRow, DIGEST_BYTES, type DigestAlgorithm } from
 
 /**
  * The part of a row beside its path (`docs/formats/stat-cache.md`): signature 32, algorithm 1, ingest 6 (big-endian,
- * so that it can be compared as bytes), digest 16.
+ * so that it can be compared as bytes), digest 16, checksum of all these 4. SQLite has no checksums of its own, and
+ * a digest that lost a bit would go into a manifest.
  */
-export const STATE_BYTES = 55;
+export const STATE_BYTES = 59;
 const SIGNATURE_BYTES = 32;
 const ALGORITHM_AT = 32;
 const INGEST_AT = 33;
 const INGEST_BYTES = 6;
 const DIGEST_AT = 39;
+const CHECKSUM_AT = 55;
 const LENGTH_BYTES = 4;
 
 const ALGORITHM_CODES = { MD5: 1, XXH128: 2 } as const;
@@ -23,9 +25,7 @@ export function encodeCacheRows(rows: readonly CacheRow[]): Uint8Array {
   const view = new DataView(bytes.buffer);
   let at = 0;
   for (const row of rows) {
-    writeState(view, at + LENGTH_BYTES, row);
-    bytes.set(row.signature, at + LENGTH_BYTES);
-    bytes.set(row.digest, at + LENGTH_BYTES + DIGEST_AT);
+    writeState(bytes, at + LENGTH_BYTES, row);
     const pathAt = at + LENGTH_BYTES + STATE_BYTES;
     const { written } = encoder.encodeInto(row.path, bytes.subarray(pathAt));
     view.setUint32(at, written, true);
@@ -34,10 +34,21 @@ export function encodeCacheRows(rows: readonly CacheRow[]): Uint8Array {
   return bytes.slice(0, at);
 }
 
-function writeState(view: DataView, at: number, row: CacheRow): void {
-  view.setUint8(at + ALGORITHM_AT, ALGORITHM_CODES[row.algorithm]);
-  view.setUint16(at + INGEST_AT, Math.floor(row.ingest / 2 ** 32), false);
-  view.setUint32(at + INGEST_AT + 2, row.ingest % 2 ** 32, false);
+function writeState(bytes: Uint8Array, at: number, row: CacheRow): void {
+  bytes.set(row.signature, at);
+  bytes[at + ALGORITHM_AT] = ALGORITHM_CODES[row.algorithm];
+  writeIngest(bytes, at + INGEST_AT, row.ingest);
+  bytes.set(row.digest, at + DIGEST_AT);
+  const checksum = checksumOf(bytes, at);
+  for (let byte = 0; byte < 4; byte++) bytes[at + CHECKSUM_AT + byte] = checksum >>> (8 * byte);
+}
+
+/** FNV-1a: the rows are short, so a call out of the engine would cost more than the loop. */
+function checksumOf(states: Uint8Array, at: number): number {
+  let hash = 0x811c9dc5;
+  for (let byte = at; byte < at + CHECKSUM_AT; byte++)
+    hash = Math.imul(hash ^ (states[byte] ?? 0), 0x01000193);
+  return hash >>> 0;
 }
 
 export interface EncodedCacheRow {
@@ -58,7 +69,7 @@ export function* decodeCacheRows(bytes: Uint8Array): Generator<EncodedCacheRow> 
   }
 }
 
-/** Whether the state at `at` is of this algorithm and was recorded under exactly this signature. */
+/** Whether the state at `at` is sound, of this algorithm, and was recorded under exactly this signature. */
 export function matchesState(
   states: Uint8Array,
   at: number,
@@ -67,6 +78,10 @@ export function matchesState(
   if (states[at + ALGORITHM_AT] !== ALGORITHM_CODES[wanted.algorithm]) return false;
   for (let byte = 0; byte < SIGNATURE_BYTES; byte++) {
     if (states[at + byte] !== wanted.signature[byte]) return false;
+  }
+  const checksum = checksumOf(states, at);
+  for (let byte = 0; byte < 4; byte++) {
+    if (states[at + CHECKSUM_AT + byte] !== ((checksum >>> (8 * byte)) & 0xff)) return false;
   }
   return true;
 }
@@ -85,8 +100,15 @@ export function ingestOfState(states: Uint8Array, at: number): number {
 /** The ingest field alone, as SQL compares it. */
 export function encodeIngest(ingest: number): Uint8Array {
   const bytes = new Uint8Array(INGEST_BYTES);
-  const view = new DataView(bytes.buffer);
-  view.setUint16(0, Math.floor(ingest / 2 ** 32), false);
-  view.setUint32(2, ingest % 2 ** 32, false);
+  writeIngest(bytes, 0, ingest);
   return bytes;
+}
+
+function writeIngest(bytes: Uint8Array, at: number, ingest: number): void {
+  const high = Math.floor(ingest / 2 ** 24);
+  const low = ingest % 2 ** 24;
+  for (let byte = 0; byte < 3; byte++) {
+    bytes[at + byte] = high >>> (16 - 8 * byte);
+    bytes[at + 3 + byte] = low >>> (16 - 8 * byte);
+  }
 }

@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+// biome-ignore lint/correctness/noUnresolvedImports: a module of Node that Biome does not know yet.
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { type CallOptions, type StatCache, throwIfCancelled } from '@waybill/core';
 import { nextTurn } from './next-turn.ts';

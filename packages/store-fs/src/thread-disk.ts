@@ -51,26 +51,10 @@ function writeAll(file: number, chunks: readonly Uint8Array[], position: number 
     return;
   }
   let at = position;
-  for (let index = 0; index < chunks.length; index += WRITE_CHUNKS) {
-    const group = chunks.slice(index, index + WRITE_CHUNKS);
-    const written = writevSync(file, group, at);
-    const wanted = group.reduce((sum, chunk) => sum + chunk.length, 0);
-    if (written < wanted) writeRest(file, { group, written, position: at });
-    if (at !== undefined) at += wanted;
-  }
-}
-
-/** What a short write has left over. */
-function writeRest(
-  file: number,
-  rest: { group: readonly Uint8Array[]; written: number; position: number | undefined },
-): void {
-  let passed = 0;
-  for (const chunk of rest.group) {
-    const from = Math.min(chunk.length, Math.max(0, rest.written - passed));
-    const position = rest.position === undefined ? undefined : rest.position + passed + from;
-    if (from < chunk.length) writeChunk(file, chunk.subarray(from), position);
-    passed += chunk.length;
+  for (let left = chunks; left.length > 0; ) {
+    const written = writevSync(file, left.slice(0, WRITE_CHUNKS), at);
+    left = withoutFirstBytes(left, written);
+    if (at !== undefined) at += written;
   }
 }
 
@@ -78,4 +62,14 @@ function writeChunk(file: number, chunk: Uint8Array, position: number | undefine
   for (let at = 0; at < chunk.length; ) {
     at += writeSync(file, chunk, at, chunk.length - at, position === undefined ? null : position + at);
   }
+}
+
+/** What is left of chunks after a write that took so many bytes, which may end inside a chunk. */
+export function withoutFirstBytes(chunks: readonly Uint8Array[], bytes: number): readonly Uint8Array[] {
+  let left = bytes;
+  for (const [index, chunk] of chunks.entries()) {
+    if (left < chunk.length) return [chunk.subarray(left), ...chunks.slice(index + 1)];
+    left -= chunk.length;
+  }
+  return [];
 }

@@ -2,7 +2,7 @@ import { type NewNotice, quotePath } from '@waybill/core';
 import { errnoOf, sourceError } from './file-errors.ts';
 
 /** Why a name is not in what a walk yields though no rule says so. */
-export const LEFT_OUT = {
+const LEFT_OUT = {
   'broken-link': 'points to nothing',
   'link-to-ancestor': 'points to a folder that it lies in itself',
   'folder-link': 'points to a folder, and links to folders are not followed',

@@ -30,7 +30,7 @@ export async function runAsNobody(body: string, argument: unknown): Promise<unkn
   );
   const exited = once(child, 'exit');
   const [output, errors] = await Promise.all([text(child.stdout), text(child.stderr)]);
-  const [code]: unknown[] = await exited;
-  if (code !== 0) throw new Error(`the child failed: ${errors}`);
+  await exited;
+  if (child.exitCode !== 0) throw new Error(`the child failed: ${errors}`);
   return JSON.parse(output);
 }

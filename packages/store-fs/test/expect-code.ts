@@ -14,3 +14,8 @@ export async function expectCode(call: () => unknown, code: ErrorCode): Promise<
   expect(thrown.code, thrown.message).toBe(code);
   return thrown;
 }
+
+/** A matcher for a text inside a larger expectation. */
+export function textMatching(pattern: RegExp): unknown {
+  return expect.stringMatching(pattern);
+}

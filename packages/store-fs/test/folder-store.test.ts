@@ -5,12 +5,12 @@ import { blobStoreConformance, PowerLossDisk } from '@waybill/testkit';
 import { afterAll, describe, expect, test } from 'vitest';
 import { type Disk, nodeDisk, openFolderStore } from '../src/index.ts';
 import { expectCode } from './expect-code.ts';
-import { type TempFolder, tempFolder } from './temp-folder.ts';
+import { tempFolder } from './temp-folder.ts';
 import { random } from './unique-names.ts';
 
-const folders: TempFolder[] = [];
+const folders = new AsyncDisposableStack();
 afterAll(async () => {
-  for (const folder of folders) await folder[Symbol.asyncDispose]();
+  await folders.disposeAsync();
 });
 
 function folderOf(store: BlobStore): string {
@@ -18,9 +18,7 @@ function folderOf(store: BlobStore): string {
 }
 
 async function newFolder(): Promise<string> {
-  const folder = await tempFolder();
-  folders.push(folder);
-  return folder.path;
+  return folders.use(await tempFolder()).path;
 }
 
 /** A store whose folder and two above it are missing yet. */

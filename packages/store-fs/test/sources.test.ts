@@ -1,6 +1,5 @@
 import { execFileSync } from 'node:child_process';
 import { rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import type { IngestSource } from '@waybill/core';
 import { describe, expect, test } from 'vitest';
 import { expectCode } from './expect-code.ts';
 import { useTree } from './tree-fixture.ts';
@@ -70,7 +69,7 @@ describe('sources', () => {
     const missing = await expectCode(() => resolve('nothing/here'), 'SOURCE_NOT_FOUND');
     expect(missing.message).toContain(`${tree.root}/nothing/here`);
     await expectCode(() => resolve('file/below'), 'SOURCE_NOT_FOUND');
-    execFileSync('mkfifo', [`${tree.root}/pipe`]);
+    execFileSync('mknod', [`${tree.root}/pipe`, 'p']);
     await expectCode(() => resolve('pipe'), 'INVALID_ARGUMENT');
     await expectCode(() => resolve(''), 'INVALID_ARGUMENT');
     await expectCode(() => resolve('a\0b'), 'INVALID_ARGUMENT');

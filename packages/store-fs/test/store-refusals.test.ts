@@ -1,11 +1,17 @@
 import { execFile } from 'node:child_process';
-import { chmod, chown, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { createDraftWriter, createTargetFiles, createThreadStore, openFolderStore } from '../src/index.ts';
+import {
+  createDraftWriter,
+  createTargetFiles,
+  createThreadStore,
+  nodeDisk,
+  openFolderStore,
+} from '../src/index.ts';
 import { isRoot, runAsNobody } from './as-nobody.ts';
-import { expectCode } from './expect-code.ts';
+import { expectCode, textMatching } from './expect-code.ts';
 import { tempFolder } from './temp-folder.ts';
 import { random } from './unique-names.ts';
 
@@ -40,12 +46,12 @@ describe('a store somebody else owns', () => {
       bytes: [1, 2, 3],
       claim: 'catalog',
       keys: ['acme/packs/p1', 'acme/packs/secret'],
-      secret: expect.stringMatching(
+      secret: textMatching(
         /^PERMISSION: cannot read object acme\/packs\/secret in folder .*permission denied/,
       ),
-      write: expect.stringMatching(/^PERMISSION: cannot write object acme\/packs\/p2/),
-      draft: expect.stringMatching(/^PERMISSION: cannot make a draft/),
-      remove: expect.stringMatching(/^PERMISSION: cannot remove/),
+      write: textMatching(/^PERMISSION: cannot write object acme\/packs\/p2/),
+      draft: textMatching(/^PERMISSION: cannot make a draft/),
+      remove: textMatching(/^PERMISSION: cannot remove/),
     });
   });
 
@@ -107,14 +113,16 @@ describe('a full disk', () => {
     await expectCode(() => root.writeFile('small', megabytes, { replace: false }), 'NO_SPACE');
     {
       using file = root.createFile('large', { replace: false });
-      await expectCode(() => megabytes.forEach((chunk) => file.write(chunk)), 'NO_SPACE');
+      await expectCode(() => {
+        for (const chunk of megabytes) file.write(chunk);
+      }, 'NO_SPACE');
     }
     expect(root.openFile('small').kind).toBe('missing');
     expect(root.openFile('large').kind).toBe('missing');
 
     await store.writeObject('acme/packs/p1', megabytes.slice(0, 1));
-    using object = createThreadStore({ folder: storeFolder }).open('acme/packs/p1') as Disposable;
-    expect(object).toBeDefined();
+    using object = await createThreadStore({ folder: storeFolder }).open('acme/packs/p1');
+    await object.read(new Uint8Array(1_048_576), 0);
     const keys = (await Array.fromAsync(store.list(''))).map(({ key }) => key);
     expect(keys).toEqual(['acme/packs/p1']);
   });
@@ -123,7 +131,6 @@ describe('a full disk', () => {
 describe('a store whose disk fails', () => {
   test('reports what it was doing, and is no worse for it', async () => {
     await using folder = await tempFolder();
-    const { nodeDisk } = await import('../src/index.ts');
     const broken = Object.assign(new Error('i/o error'), { code: 'EIO' });
     let fails = false;
     await using store = await openFolderStore({
@@ -154,7 +161,6 @@ describe('a store whose disk fails', () => {
 
   test('keeps a draft that could not be published, and publishes it later', async () => {
     await using folder = await tempFolder();
-    const { nodeDisk } = await import('../src/index.ts');
     let failing = '';
     const failWhen = (effect: string): void => {
       if (failing === effect) throw Object.assign(new Error(effect), { code: 'EIO' });
@@ -174,7 +180,5 @@ describe('a store whose disk fails', () => {
     failing = '';
     await draft.publish('acme/packs/p2');
     expect(await store.sizeOf('acme/packs/p2')).toBe(1);
-    await chown(folder.path, process.getuid?.() ?? 0, process.getgid?.() ?? 0);
-    expect(nodeDisk).toBeDefined();
   });
 });

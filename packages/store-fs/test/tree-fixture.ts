@@ -1,5 +1,5 @@
-import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { lstatSync, mkdirSync, readdirSync, realpathSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { entryPathProblem } from '@waybill/core';
 import fc from 'fast-check';
 import { afterEach, beforeEach } from 'vitest';
@@ -101,23 +101,30 @@ export function plant(folder: string, tree: Tree): void {
   }
 }
 
-/** All regular files below a folder, links followed but for those to a folder above; sorted at the end. */
+/** All regular files below a folder, links followed but for those to a folder they lie in; sorted at the end. */
 export function naiveWalk(folder: string): string[] {
   const found: string[] = [];
-  const visit = (path: string, at: { prefix: string; above: readonly string[] }): void => {
-    const above = [...at.above, identityOf(path)];
+  const visit = (path: string, prefix: string): void => {
     for (const name of readdirSync(path)) {
       const itemPath = `${path}/${name}`;
       const item = statSync(itemPath, { throwIfNoEntry: false });
-      if (item === undefined || entryPathProblem(at.prefix + name) !== undefined) continue;
-      if (item.isFile()) found.push(at.prefix + name);
-      else if (item.isDirectory() && !above.includes(identityOf(itemPath))) {
-        visit(itemPath, { prefix: `${at.prefix}${name}/`, above });
-      }
+      if (item === undefined || entryPathProblem(prefix + name) !== undefined) continue;
+      if (item.isFile()) found.push(prefix + name);
+      else if (item.isDirectory() && !leadsBack(itemPath)) visit(itemPath, `${prefix}${name}/`);
     }
   };
-  visit(folder, { prefix: '', above: [] });
+  visit(folder, '');
   return sortedByBytes(found);
+}
+
+/** Whether a link points to a folder above it, on the way to it or on the real way. */
+function leadsBack(path: string): boolean {
+  if (!lstatSync(path).isSymbolicLink()) return false;
+  const target = identityOf(path);
+  return [dirname(path), realpathSync(dirname(path))].some((way) => {
+    const parts = way.split('/');
+    return parts.some((_, index) => identityOf(`${parts.slice(0, index + 1).join('/')}/`) === target);
+  });
 }
 
 function identityOf(path: string): string {

@@ -3,8 +3,8 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { kindOf } from '../src/folder-items.ts';
 import { isRoot } from './as-nobody.ts';
+import { textMatching } from './expect-code.ts';
 import { useTree } from './tree-fixture.ts';
 import { walkNames } from './walk-names.ts';
 
@@ -34,7 +34,7 @@ describe('links and special files', () => {
           severity: 'left-out',
           reason: 'folder-link',
           path: `${tree.root}/a`,
-          message: expect.stringContaining(`${tree.root}/a`),
+          message: textMatching(/\/a" is left out/),
         },
       ]);
     }
@@ -50,7 +50,7 @@ describe('links and special files', () => {
     symlinkSync(tree.root, `${tree.root}/sub/top`);
     symlinkSync('../..', `${tree.root}/sub/above-root`);
     symlinkSync('/', `${tree.root}/sub/slash`);
-    execFileSync('mkfifo', [`${tree.root}/pipe`]);
+    execFileSync('mknod', [`${tree.root}/pipe`, 'p']);
     symlinkSync('pipe', `${tree.root}/to-pipe`);
     const server = createServer().listen(`${tree.root}/socket`);
     await new Promise((resolve) => server.once('listening', resolve));

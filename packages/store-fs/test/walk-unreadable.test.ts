@@ -1,6 +1,7 @@
 import { chmodSync, rmSync, symlinkSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { isRoot, runAsNobody } from './as-nobody.ts';
+import { textMatching } from './expect-code.ts';
 import { useTree } from './tree-fixture.ts';
 import { runHere, walkNames } from './walk-names.ts';
 
@@ -31,7 +32,7 @@ describe('folders that cannot be read', () => {
         severity: 'failed',
         reason: 'unreadable',
         path: `${tree.root}/${name}`,
-        message: expect.stringMatching(/permission denied/),
+        message: textMatching(/permission denied/),
       })),
       codes: ['SOURCE_UNREADABLE', 'SOURCE_UNREADABLE', 'ok'],
     });

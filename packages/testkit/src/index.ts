@@ -6,4 +6,4 @@ export type { PostgresServer, ServerSkipped } from './postgres-server.ts';
 export { startPostgres } from './postgres-server.ts';
 export { PowerLossDisk, type PowerLossFile, type PowerLossFolders } from './power-loss-disk.ts';
 export type { CliCall, CliResult, RunningCli } from './run-cli.ts';
-export { runCli, startCli } from './run-cli.ts';
+export { cliCommand, runCli, startCli } from './run-cli.ts';

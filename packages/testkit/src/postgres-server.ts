@@ -38,11 +38,15 @@ const USER = 'waybill';
  * @param options `required`: there being no server is an error, not a skip. Give it in CI.
  */
 export async function startPostgres(options: { required: boolean }): Promise<PostgresServer | ServerSkipped> {
-  const server = await tryStart();
-  if ('skipped' in server && options.required) {
-    throw new Error(`PostgreSQL is needed here: ${server.skipped}`);
-  }
-  return server;
+  return orFail(await tryStart(), options);
+}
+
+function orFail<T extends object>(
+  result: T | ServerSkipped,
+  { required }: { required: boolean },
+): T | ServerSkipped {
+  if (required && 'skipped' in result) throw new Error(`PostgreSQL is needed here: ${result.skipped}`);
+  return result;
 }
 
 async function tryStart(): Promise<PostgresServer | ServerSkipped> {

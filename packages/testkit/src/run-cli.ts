@@ -1,7 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { globSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const BIN = fileURLToPath(new URL('../../cli/src/bin.ts', import.meta.url));
+const PACKAGES = fileURLToPath(new URL('../../', import.meta.url));
+const BUNDLE = join(PACKAGES, 'cli/dist/bundle/bin.js');
+const SOURCE = join(PACKAGES, 'cli/src/bin.ts');
 const TIMEOUT_MS = 60_000;
 /** Nothing of the machine's own configuration may reach a test. */
 const CLEARED = /^(?:WAYBILL_|NO_COLOR$|FORCE_COLOR$|NODE_OPTIONS$|NODE_V8_COVERAGE$)/;
@@ -35,16 +39,32 @@ export interface RunningCli {
   readonly result: Promise<CliResult>;
 }
 
-/** Starts the command from its sources, in a process of its own. */
+let command: readonly string[] | undefined;
+
+/**
+ * The words that run the command: its bundle, as users have it, when that is newer than every source; else the sources,
+ * which take longer to start.
+ */
+export function cliCommand(): readonly string[] {
+  command ??= isBundleFresh()
+    ? [process.execPath, BUNDLE]
+    : [process.execPath, '--conditions=source', SOURCE];
+  return command;
+}
+
+function isBundleFresh(): boolean {
+  const bundledAtMs = statSync(BUNDLE, { throwIfNoEntry: false })?.mtimeMs;
+  if (bundledAtMs === undefined) return false;
+  // Folders too: their times tell of files that are gone.
+  const sources = globSync(['*/package.json', '*/src', '*/src/**'], { cwd: PACKAGES });
+  return sources.every((source) => statSync(join(PACKAGES, source)).mtimeMs < bundledAtMs);
+}
+
+/** Starts the command in a process of its own. */
 export function startCli(call: CliCall): RunningCli {
-  const [command = '', ...args] = [
-    ...(call.unprivileged === true ? withoutPowers() : []),
-    process.execPath,
-    '--conditions=source',
-    BIN,
-    ...call.args,
-  ];
-  const child = spawn(command, args, {
+  const powers = call.unprivileged === true ? withoutPowers() : [];
+  const [program = '', ...args] = [...powers, ...cliCommand(), ...call.args];
+  const child = spawn(program, args, {
     cwd: call.cwd,
     env: { ...cleanEnvironment(), WAYBILL_HOME: call.home, ...call.env },
     stdio: 'pipe',

@@ -54,6 +54,6 @@ async function runCheckout(
     removed + foldersRemoved === 0
       ? ''
       : `  removed ${formatCounted(removed, 'file')} and ${formatCounted(foldersRemoved, 'emptied folder')}\n`;
-  await context.output.write(getText(result, context.paint) + gone);
+  await context.output.write(getText({ ...result, root: dir }, context.paint) + gone);
   return EXIT_CODES.done;
 }

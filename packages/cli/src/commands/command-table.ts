@@ -91,7 +91,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'store',
-    summary: 'check the store, or rebuild the index of what it holds',
+    summary: 'check the store, or rebuild the blob index',
     load: async () => (await import('./store.ts')).defineStore,
   },
 ];

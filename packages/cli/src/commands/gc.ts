@@ -28,7 +28,7 @@ export function defineGc(command: Command, run: RunAction): void {
     .option('--dry-run', 'change nothing, say what would be done')
     .option(
       '--grace <duration>',
-      'how long bytes stay after nothing needs them: 0, 45s, 30m, 12h, 7d, 2w; a bare number is seconds',
+      'how long blobs stay after nothing needs them: 0, 45s, 30m, 12h, 7d, 2w; a bare number is seconds',
       GRACE_DEFAULT,
     )
     .addHelpText(
@@ -67,7 +67,7 @@ export function collectText(
   return reports
     .map((report) => {
       const { objectsRemoved, bytesRemoved, blobsCondemned, bytesCondemned, objectsInGrace } = report;
-      const condemned = `${formatCounted(blobsCondemned, 'content')} (${formatBytes(bytesCondemned)})`;
+      const condemned = `${formatCounted(blobsCondemned, 'blob')} (${formatBytes(bytesCondemned)})`;
       const waiting = `${formatCounted(objectsInGrace, 'object')} (${formatBytes(report.bytesInGrace)})`;
       const leftovers = report.manifestsRemoved + report.stagingRemoved;
       const facts = factLines([
@@ -76,7 +76,7 @@ export function collectText(
         [done('reclaim'), `${formatBytes(bytesRemoved)} in ${formatCounted(objectsRemoved, 'object')}`],
         ['in grace', objectsInGrace === 0 ? undefined : waiting],
         ['packs rewritten', countOrNone(report.packsRewritten)],
-        ['leftovers removed', countOrNone(leftovers)],
+        ['leftovers', countOrNone(leftovers)],
         ['unknown objects', orphansText(report)],
         ['damaged packs', report.packsDamaged.length === 0 ? undefined : report.packsDamaged.join('\n')],
         ['open ingests', countOrNone(report.openIngests)],

@@ -48,7 +48,7 @@ async function runGet(context: CommandContext, name: string, flags: GetFlags): P
     await context.report.members({ root, entries, bytes, skipped });
     await context.report.end();
   } else {
-    await context.output.write(getText(result, context.paint));
+    await context.output.write(getText({ ...result, root: folder }, context.paint));
   }
   return EXIT_CODES.done;
 }

@@ -62,7 +62,9 @@ async function runManifest(context: CommandContext, name: string, flags: Manifes
     await report.end();
   } else {
     const content = `${formatCounted(version.entryCount, 'entry', 'entries')}, ${formatBytes(bytes)}`;
-    await output.write(`${versionName(version)}: ${format} manifest in ${displayPath(file)}, ${content}\n`);
+    await output.write(
+      `${versionName(version)}: ${format} manifest in ${displayPath(flags.output)}, ${content}\n`,
+    );
   }
   return EXIT_CODES.done;
 }

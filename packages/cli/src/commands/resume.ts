@@ -67,6 +67,6 @@ export function interruptedText({ ingest, live }: Interrupted): string {
     `${ingestId}  ${displayPath(formatArtifactName(artifact))}  ${live ? 'running now' : state.toLowerCase()}`,
     `  from ${given}, begun ${formatMoment(createdAtMs)}, ${formatCount(stats.files)} files done`,
   ];
-  if (error !== undefined) lines.push(`  ${displayMessage(error.message)}`);
+  if (error !== undefined) lines.push(`  ${displayMessage(error.message).replaceAll('\n', '\n  ')}`);
   return `${lines.join('\n')}\n`;
 }

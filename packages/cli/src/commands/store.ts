@@ -24,7 +24,7 @@ export function defineStore(command: Command, run: RunAction): void {
       'Read back and verify everything stored: blobs, packs, manifests, and every entry of every version.',
     )
     .summary('read back and verify everything stored')
-    .option('--repair', 'forget damaged contents, so that the next put of them stores them anew')
+    .option('--repair', 'forget damaged blobs, so that the next put of their files stores them anew')
     .addHelpText('after', '\nExit code 4 when anything is damaged or missing.');
   finishCommand(check, ['waybill store check', 'waybill store check --repair --json']);
   check.action(async (flags: CheckFlags) => {
@@ -33,9 +33,9 @@ export function defineStore(command: Command, run: RunAction): void {
 
   const rebuild = command
     .command('rebuild-index')
-    .description('Rebuild the index of stored contents from packs and object names.')
-    .summary('rebuild the index of stored contents')
-    .option('--rehash', 'hash every content, and take in only those that are right');
+    .description('Rebuild the blob index from packs and object names.')
+    .summary('rebuild the blob index')
+    .option('--rehash', 'hash every blob, and take in only those that are right');
   finishCommand(rebuild, ['waybill store rebuild-index', 'waybill store rebuild-index --rehash']);
   rebuild.action(async (flags: RebuildFlags) => {
     await run(flags, async (context) => runRebuild(context, flags));
@@ -101,21 +101,20 @@ function findingDetail(finding: StoreFinding): string {
 
 export function checkText(result: CheckResult, paint: Paint): string {
   const { ok, objects, blobs, bytes, versions, entries, leftovers, repaired } = result;
-  const read = `${formatCounted(objects, 'object')} with ${formatCounted(blobs, 'content')} (${formatBytes(bytes)})`;
+  const read = `${formatCounted(objects, 'object')} with ${formatCounted(blobs, 'blob')} (${formatBytes(bytes)})`;
   const named = `${formatCounted(versions, 'version')} with ${formatCounted(entries, 'entry', 'entries')}`;
   const lines = [`${paint(ok ? 'green' : 'red', ok ? 'ok' : 'damaged')}  read ${read}; ${named}`];
   if (!ok) {
     const { damagedBlobs, damagedObjects, damagedManifests, damagedEntries } = result;
     const what = [
-      formatCounted(damagedBlobs, 'content'),
+      formatCounted(damagedBlobs, 'blob'),
       formatCounted(damagedObjects, 'object'),
       formatCounted(damagedManifests, 'manifest'),
     ];
     const entriesLost = formatCounted(damagedEntries, 'entry', 'entries');
     lines.push(`damaged: ${what.join(', ')}; ${entriesLost} of versions cannot be read`);
   }
-  if (repaired > 0)
-    lines.push(`forgot ${formatCounted(repaired, 'damaged content')}; put their sources again`);
+  if (repaired > 0) lines.push(`forgot ${formatCounted(repaired, 'damaged blob')}; put their sources again`);
   if (leftovers > 0) lines.push(`${formatCounted(leftovers, 'leftover')}, for "waybill gc" to remove`);
   return `${lines.join('\n')}\n`;
 }
@@ -123,7 +122,7 @@ export function checkText(result: CheckResult, paint: Paint): string {
 export function rebuildText(result: RebuildResult, paint: Paint): string {
   const { packs, blobObjects, blobs, skipped, skippedCount } = result;
   const lines = [
-    `index rebuilt: ${formatCounted(blobs, 'content')} in ${formatCounted(packs, 'pack')} and ${formatCounted(blobObjects, 'single object')}`,
+    `index rebuilt: ${formatCounted(blobs, 'blob')} in ${formatCounted(packs, 'pack')} and ${formatCounted(blobObjects, 'single object')}`,
   ];
   for (const { key, message } of skipped)
     lines.push(`${paint('yellow', 'passed over')}  ${key}: ${displayMessage(message)}`);

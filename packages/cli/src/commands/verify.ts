@@ -55,7 +55,7 @@ async function runVerify(
       );
     }
     display.clear();
-    await context.output.write(verifyText(stream.result, context.paint));
+    await context.output.write(verifyText({ ...stream.result, root: dir }, context.paint));
   }
   return stream.result.ok ? EXIT_CODES.done : EXIT_CODES.verification;
 }

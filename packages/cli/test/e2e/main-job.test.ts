@@ -127,7 +127,7 @@ test('the same again makes no version; --force does', async () => {
 
 test('people see what was committed and what was left out', async () => {
   const text = await sandbox.text('put', 'tree', '--name', 'seen', '--type', 'dataset', '--alias', 'best');
-  expect(text).toMatch(/^committed local\/default\/seen:v0: 8 files, 4\.8 MiB\n/);
+  expect(text).toMatch(/^committed local\/default\/seen:v0: 8 entries, 4\.8 MiB\n/);
   expect(text).toMatch(/\n {2}aliases {2}best, latest\n/);
   expect(text).toMatch(/\nleft out 1 path:\n {2}.*\/tree\/broken \(broken-link\)\n$/);
 });
@@ -359,7 +359,7 @@ test('store check and rebuild-index', async () => {
   const rebuilt = await sandbox.done('store', 'rebuild-index');
   expect(rebuilt).toMatchObject({ skippedCount: 0, skipped: [] });
   expect(await sandbox.done('store', 'rebuild-index', '--rehash')).toMatchObject({ blobs: rebuilt.blobs });
-  expect(await sandbox.text('store', 'rebuild-index')).toMatch(/^index rebuilt: \d+ contents in /);
+  expect(await sandbox.text('store', 'rebuild-index')).toMatch(/^index rebuilt: \d+ blobs in /);
   expect((await sandbox.done('store', 'check')).ok).toBe(true);
   expect(await sandbox.text('cat', 'demo', 'b/c.txt')).toBe('gamma');
 });

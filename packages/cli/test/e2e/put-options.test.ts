@@ -116,7 +116,7 @@ test('file:// is hashed and recorded, not stored, and its file is checked when i
   expect(await sandbox.text('cat', 'refs', 'a.txt')).toBe('alpha');
   expect(
     await sandbox.text('put', `file://${sandbox.path('single file.txt')}`, '--name', 'ref', '--type', 't'),
-  ).toMatch(/1 file, /);
+  ).toMatch(/1 entry, /);
 
   await writeFile(join(folder, 'a.txt'), 'ALPHA');
   const changed = await sandbox.failed(['cat', 'refs', 'a.txt']);

@@ -2,7 +2,10 @@ import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type CliCall, type CliResult, type RunningCli, runCli, startCli } from '@waybill/testkit';
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
+
+// Each command is a process of its own; on a busy machine a dozen of them take a while.
+vi.setConfig({ testTimeout: 120_000 });
 
 /** What commands answer with `--json`: the members that tests look at one by one, of all commands together. */
 export interface Reply {

@@ -114,6 +114,7 @@ export interface TargetFile extends Disposable {
   commit(): void;
 }
 
+/** `through-link`: a folder on the way is a link. A link at the path's own name is `not-a-file`. */
 export type TargetLookup =
   | { readonly kind: 'file'; readonly file: SourceFile; readonly path: string }
   | { readonly kind: 'missing' | 'not-a-file' | 'through-link' };

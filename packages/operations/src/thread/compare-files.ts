@@ -7,7 +7,7 @@ import {
   type StatCacheRange,
   type TargetRoot,
 } from '@waybill/core';
-import { COMPARED } from '../compare-entries.ts';
+import { COMPARED } from '../compared.ts';
 import { type ContentReader, hashContents, type LargeContent } from './large-contents.ts';
 import type { OperationThreadPorts } from './operation-thread-ports.ts';
 import { SpanBatch } from './span-batch.ts';

@@ -1,3 +1,4 @@
+import type { VersionRecord } from '@waybill/core';
 import { describe, expect, test } from 'vitest';
 import {
   allPages,
@@ -20,7 +21,7 @@ async function storedPacks(
   { entity, packs }: { entity: string; packs: readonly (readonly number[])[] },
 ): Promise<{ objectId: number; key: string }[]> {
   const work = await workingShard(catalog, entity);
-  const stored = [];
+  const stored: { objectId: number; key: string }[] = [];
   for (const contents of packs) stored.push(await storePack(catalog, { ...work, contents }));
   await cancel(catalog, work.ingest.ingestId);
   return stored;
@@ -193,7 +194,7 @@ export function describeCollection(get: () => { catalog: TestedCatalog; clock: M
     test('retains versions, and those deleted since an open ingest began', async () => {
       const { catalog } = get();
       const entity = uniqueName();
-      const versions = [];
+      const versions: VersionRecord[] = [];
       for (const content of ['a', 'b', 'c', 'd']) {
         versions.push((await commitVersion(catalog, { entity, content })).version);
       }
@@ -268,6 +269,22 @@ export function describeCollection(get: () => { catalog: TestedCatalog; clock: M
       await expect(catalog.moveBlobs(move)).rejects.toMatchObject({ code: 'STATE_CONFLICT' });
       const located = await catalog.locate({ entity, algorithm: 'MD5', digests: digestsOf(1, 2) });
       expect(located.map((found) => found?.key)).toEqual([old?.key, old?.key]);
+    });
+
+    test('what an open ingest relies on stays protected in the new object', async () => {
+      const { catalog } = get();
+      const entity = uniqueName();
+      const [old] = await storedPacks(catalog, { entity, packs: [[1, 2, 3]] });
+      await collect(catalog, { entity, referenced: [1] });
+      await catalog.createIngest(newIngest({ entity }));
+      await catalog.markUsed({ entity, algorithm: 'MD5', digests: digestsOf(1) });
+      const { collection } = await catalog.beginCollection(entity);
+      const toObjectId = await catalog.announceRewrite({ entity, key: `${entity}/packs/new`, collection });
+      const fromObjectId = old?.objectId ?? 0;
+      const blobs = blobsOf(1);
+      await catalog.moveBlobs({ fromObjectId, toObjectId, algorithm: 'MD5', sizeBytes: 150, blobs });
+      await collect(catalog, { entity, referenced: [] });
+      expect(await present(catalog, { entity, contents: [1] })).toEqual([1]);
     });
 
     test('of blobs that died meanwhile leaves neither object', async () => {

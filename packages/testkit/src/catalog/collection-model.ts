@@ -53,17 +53,9 @@ export class CollectionModel {
   }
 
   async apply(action: CollectionAction): Promise<void> {
-    switch (action.kind) {
-      case 'open':
-        await this.#openIngest();
-        return;
-      case 'collect':
-        return this.#collect(action.between);
-      case 'delete':
-        return this.#delete(action.pick);
-      default:
-        return this.#work(action);
-    }
+    if (action.kind === 'collect') return this.#collect(action.between);
+    if (action.kind !== 'open') return this.#work(action);
+    await this.#openIngest();
   }
 
   async expectNeededIsThere(): Promise<void> {
@@ -107,12 +99,8 @@ export class CollectionModel {
     return shard;
   }
 
-  async #work(
-    action: Extract<
-      CollectionAction,
-      { kind: 'store' | 'prove' | 'commit' | 'cancel' | 'announce' | 'replan' }
-    >,
-  ): Promise<void> {
+  async #work(action: Exclude<CollectionAction, { kind: 'open' | 'collect' }>): Promise<void> {
+    if (action.kind === 'delete') return this.#delete(action.pick);
     const open = this.#open[action.pick % Math.max(1, this.#open.length)];
     if (open === undefined) return;
     switch (action.kind) {

@@ -194,10 +194,8 @@ export function describeVersions(get: () => { catalog: TestedCatalog; clock: Man
         aliases: ['x'],
       });
       const refused = catalog.deleteVersion(version.versionId, { deleteAliases: false });
-      await expect(refused).rejects.toMatchObject({
-        code: 'ALIAS_CONFLICT',
-        message: expect.stringContaining('latest, x'),
-      });
+      await expect(refused).rejects.toMatchObject({ code: 'ALIAS_CONFLICT' });
+      await expect(refused).rejects.toThrow('latest, x');
       await catalog.removeAliases(version.artifactId, ['x', 'latest']);
       const deleted = await catalog.deleteVersion(version.versionId, { deleteAliases: false });
       expect(deleted.state).toBe('DELETED');
