@@ -22,7 +22,9 @@ async function main(args: readonly string[]): Promise<number> {
   const named = args.filter((argument) => !argument.startsWith('--'));
   const unknown = named.filter((name) => !(name in SUITES));
   if (unknown.length > 0) {
-    process.stderr.write(`unknown suite ${unknown.join(', ')}; there are ${Object.keys(SUITES).join(', ')}\n`);
+    process.stderr.write(
+      `unknown suite ${unknown.join(', ')}; there are ${Object.keys(SUITES).join(', ')}\n`,
+    );
     return 2;
   }
   const folder = process.env['WAYBILL_BENCH_FOLDER'] ?? join(tmpdir(), 'waybill-bench');

@@ -1,32 +1,14 @@
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { startCli } from '@waybill/testkit';
 import { expect } from 'vitest';
 
 const COMMAND_TIMEOUT_MS = 120_000;
-const CLI = fileURLToPath(new URL('../../packages/cli/', import.meta.url));
-/** Hundreds of processes: the bundle starts several times faster than the sources. */
-const BUNDLE = `bundle-of-test-${process.pid}`;
-const BIN = join(CLI, 'dist', BUNDLE, 'bin.js');
-
 /** With one thread the points come in the same order every time. */
 export const ONE_THREAD = { WAYBILL_THREADS: '1' } as const;
 
-/** Makes the bundle from the sources as they are now. */
-export function bundleCommand(): void {
-  execFileSync(process.execPath, ['--conditions=source', join(CLI, 'scripts', 'bundle.ts'), BUNDLE], {
-    stdio: 'inherit',
-  });
-}
-
-export function removeBundle(): void {
-  rmSync(join(CLI, 'dist', BUNDLE), { recursive: true, force: true });
-}
-
-export interface FaultResult {
+interface FaultResult {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
@@ -52,7 +34,6 @@ export function freshHome(): Home {
       const running = startCli({
         args,
         env,
-        bin: BIN,
         home: join(folder, 'home'),
         timeoutMs: COMMAND_TIMEOUT_MS,
       });

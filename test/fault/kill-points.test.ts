@@ -2,15 +2,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  bundleCommand,
-  expectSound,
-  freshHome,
-  type Home,
-  listFaultPoints,
-  ONE_THREAD,
-  removeBundle,
-} from './fault-run.ts';
+import { expectSound, freshHome, type Home, listFaultPoints, ONE_THREAD } from './fault-run.ts';
 
 /** Fewer points than this would mean that an effect lost its fault point. */
 const PUT_POINTS_MIN = 40;
@@ -21,7 +13,6 @@ let tree: string;
 const put = (): string[] => ['put', tree, '--name', 'data', '--type', 'dataset', '--json'];
 
 beforeAll(() => {
-  bundleCommand();
   tree = mkdtempSync(join(tmpdir(), 'waybill-tree-'));
   mkdirSync(join(tree, 'inner', 'deep'), { recursive: true });
   for (let index = 0; index < 12; index++) {
@@ -34,7 +25,6 @@ beforeAll(() => {
 
 afterAll(() => {
   rmSync(tree, { recursive: true, force: true });
-  removeBundle();
 });
 
 async function undisturbedDigest(): Promise<string> {

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { bundleCommand, expectSound, freshHome, removeBundle } from './fault-run.ts';
+import { expectSound, freshHome } from './fault-run.ts';
 
 const KILLS = 50;
 const FILES = 4_000;
@@ -12,7 +12,6 @@ const KILLS_PER_INGEST = 5;
 let tree: string;
 
 beforeAll(() => {
-  bundleCommand();
   tree = mkdtempSync(join(tmpdir(), 'waybill-tree-'));
   for (let index = 0; index < FILES; index++) {
     const folder = join(tree, `folder-${index % 40}`);
@@ -27,7 +26,6 @@ beforeAll(() => {
 
 afterAll(() => {
   rmSync(tree, { recursive: true, force: true });
-  removeBundle();
 });
 
 /** A small generator, so that the printed seed gives the same moments again. */

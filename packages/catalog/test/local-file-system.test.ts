@@ -67,7 +67,7 @@ describe('a catalog', () => {
 
   test.for([
     ['/mnt/my\\040disk', '/mnt/my disk/waybill', 'fuseblk', '/dev/sdb1'],
-    ['/home/me/Vault', '/home/me/Vault', 'fuse.gocryptfs', '/home/me/.vault'],
+    ['/srv/vault', '/srv/vault', 'fuse.gocryptfs', '/srv/.vault'],
     ['/pool', '/pool/x', 'fuse.mergerfs', 'a:b'],
   ] as const)('may lie on the local disk %s', ([point, folder, type, source]) => {
     const mounts = mountInfo(['/', 'ext4', '/dev/sda1'], [point, type, source === 'a:b' ? 'pool' : source]);

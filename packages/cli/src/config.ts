@@ -2,7 +2,7 @@ import { isAbsolute, resolve } from 'node:path';
 import { ArtifactError, type ErrorCode, type NameDefaults, parseArtifactName } from '@waybill/core';
 import envPaths from 'env-paths';
 
-export const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const;
+const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** What the environment decides. Made once per run, frozen. */
@@ -22,7 +22,7 @@ export interface Config {
   readonly color: boolean | undefined;
 }
 
-export interface FaultSettings {
+interface FaultSettings {
   readonly killAt: number;
   readonly logFile: string | undefined;
 }

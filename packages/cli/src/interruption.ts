@@ -1,7 +1,10 @@
 import { ArtifactError } from '@waybill/core';
 import { EXIT_CODES, type ExitCode } from './exit-codes.ts';
 
-const EXIT_OF_SIGNAL = { SIGINT: EXIT_CODES.interrupted, SIGTERM: EXIT_CODES.terminated } as const;
+const EXIT_OF_SIGNAL: Readonly<Record<'SIGINT' | 'SIGTERM', ExitCode>> = {
+  SIGINT: EXIT_CODES.interrupted,
+  SIGTERM: EXIT_CODES.terminated,
+};
 type StopSignal = keyof typeof EXIT_OF_SIGNAL;
 
 /** What the interruption needs of the process. */

@@ -2,7 +2,7 @@ import { type EncodedError, encodeError, invariant } from '@waybill/core';
 import type { Output } from './output.ts';
 
 /** An error as `--json` shows it: no stack, the cause as a message. */
-export interface ReportedError {
+interface ReportedError {
   readonly code: string;
   readonly message: string;
   readonly details: Readonly<Record<string, unknown>>;
@@ -102,7 +102,7 @@ export class JsonReport {
   }
 }
 
-export function reportError(error: unknown): ReportedError {
+function reportError(error: unknown): ReportedError {
   const encoded = encodeError(error);
   const cause = causeText(encoded);
   return {

@@ -2,7 +2,7 @@ import type { LogLevel } from './config.ts';
 import type { Output } from './output.ts';
 import { displayMessage } from './text.ts';
 
-export type LogFields = Readonly<Record<string, unknown>>;
+type LogFields = Readonly<Record<string, unknown>>;
 
 /** What a command says beside its result. All of it goes to standard error. */
 export interface Log {

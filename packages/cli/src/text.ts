@@ -91,7 +91,7 @@ export function formatTitledTable(
   return paint('dim', text.slice(0, headEnd)) + text.slice(headEnd);
 }
 
-export type Emphasis = 'bold' | 'dim' | 'red' | 'green' | 'yellow';
+type Emphasis = 'bold' | 'dim' | 'red' | 'green' | 'yellow';
 
 /** Gives text a look where colours are wanted, and leaves it alone elsewhere. */
 export type Paint = (emphasis: Emphasis, text: string) => string;

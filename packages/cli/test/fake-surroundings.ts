@@ -17,7 +17,7 @@ export class MemoryOutput implements Output {
   }
 }
 
-export const NO_LIVE_TEXT: LiveText = { update: () => undefined, clear: () => undefined };
+const NO_LIVE_TEXT: LiveText = { update: () => undefined, clear: () => undefined };
 
 export interface Ran {
   readonly exitCode: number;

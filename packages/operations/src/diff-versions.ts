@@ -1,7 +1,7 @@
 import { ArtifactError, type Entry, type VersionRecord } from '@waybill/core';
 import { openManifest, scanEntries } from './manifest-scan.ts';
 import { type Joined, mergeJoin } from './merge-join.ts';
-import { MoveFinder } from './move-finder.ts';
+import { MoveFinder, type Unpaired } from './move-finder.ts';
 import type { OperationOptions, OperationPorts } from './operation-ports.ts';
 import { resolveVersion, versionName } from './resolve-version.ts';
 import type { DiffRequest, DiffResult, EntryDifference } from './results.ts';
@@ -37,12 +37,19 @@ export async function* diffVersions(
   await using moves = new MoveFinder(ports, options);
   let done = 0;
   for await (const block of mergeJoin(left, right, BLOCK_PATHS)) {
+    const removed: Unpaired[] = [];
+    const added: Unpaired[] = [];
     for (const pair of block) {
-      const changed = changeOf(pair);
-      if (changed !== undefined) yield count(totals, changed);
+      const position = done++;
+      if (pair.right === undefined && pair.left !== undefined) removed.push({ entry: pair.left, position });
+      else if (pair.left === undefined && pair.right !== undefined)
+        added.push({ entry: pair.right, position });
+      else {
+        const changed = changeOf(pair);
+        if (changed !== undefined) yield count(totals, changed);
+      }
     }
-    await moves.add(block.flatMap(onlyLeft), block.flatMap(onlyRight));
-    done += block.length;
+    await moves.add(removed, added);
     options.onProgress?.({ step: 'compare', done, total: undefined, bytesDone: 0, bytesTotal: undefined });
   }
   for await (const block of moves.finish()) for (const difference of block) yield count(totals, difference);
@@ -68,14 +75,6 @@ function changeOf({ left, right }: Joined<Entry, Entry>): EntryDifference | unde
     sizeBytes: right.sizeBytes,
     fromSizeBytes: left.sizeBytes,
   };
-}
-
-function onlyLeft({ left, right }: Joined<Entry, Entry>): Entry[] {
-  return left !== undefined && right === undefined ? [left] : [];
-}
-
-function onlyRight({ left, right }: Joined<Entry, Entry>): Entry[] {
-  return right !== undefined && left === undefined ? [right] : [];
 }
 
 function zero(): { count: number; bytes: number } {

@@ -2,14 +2,26 @@ import { compareUtf8, type Entry, invariant, type SortRecord } from '@waybill/co
 import { Channel } from './channel.ts';
 import type { OperationOptions, OperationPorts } from './operation-ports.ts';
 import type { EntryDifference } from './results.ts';
+import {
+  decodeDifference,
+  decodeEntry,
+  encodeDifference,
+  encodeDigestKey,
+  encodeEntry,
+  encodePosition,
+  POSITION_CHARS,
+} from './sort-codec.ts';
 
 /** Differences sorted by path at a time. */
 const BLOCK_RECORDS = 1_000;
-const SEPARATOR = '\0';
-const SIZE_UNKNOWN = '';
 
 type SortPorts = Pick<OperationPorts, 'sort' | 'scratchFolder'>;
-type Unpaired = Omit<EntryDifference, 'kind'>;
+
+/** An entry that only one side has, and its place in the joined order of both sides' paths. */
+export interface Unpaired {
+  readonly entry: Entry;
+  readonly position: number;
+}
 
 /**
  * Finds which added and removed entries are the same content under another path. Both sides are sorted by content
@@ -28,7 +40,8 @@ export class MoveFinder implements AsyncDisposable {
     this.#added = new SortedSide(ports, options);
   }
 
-  async add(removed: readonly Entry[], added: readonly Entry[]): Promise<void> {
+  /** Both in path order. */
+  async add(removed: readonly Unpaired[], added: readonly Unpaired[]): Promise<void> {
     await this.#removed.add(removed);
     await this.#added.add(added);
   }
@@ -39,7 +52,7 @@ export class MoveFinder implements AsyncDisposable {
     this.#removed.end();
     this.#added.end();
     const byPath = sort.sort(this.#pair(), { ...this.#options, scratchFolder });
-    for await (const block of byPath) yield block.map(decodeDifference);
+    for await (const block of byPath) yield block.map(({ value }) => decodeDifference(value));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -53,7 +66,12 @@ export class MoveFinder implements AsyncDisposable {
     await this.#added.advance();
     while (this.#removed.current !== undefined || this.#added.current !== undefined) {
       const order = compareContents(this.#removed.current, this.#added.current);
-      block.push(encodeDifference(order, this.#removed.current, this.#added.current));
+      block.push(
+        differenceRecord(
+          order <= 0 ? this.#removed.current : undefined,
+          order >= 0 ? this.#added.current : undefined,
+        ),
+      );
       if (order <= 0) await this.#removed.advance();
       if (order >= 0) await this.#added.advance();
       if (block.length < BLOCK_RECORDS) continue;
@@ -85,9 +103,14 @@ class SortedSide implements AsyncDisposable {
     });
   }
 
-  async add(entries: readonly Entry[]): Promise<void> {
+  async add(entries: readonly Unpaired[]): Promise<void> {
     if (this.#failed) await this.#next;
-    if (entries.length > 0) await this.#input.push(entries.map(encodeContent));
+    if (entries.length === 0) return;
+    const records = entries.map(({ entry, position }) => ({
+      key: encodeDigestKey(entry.digest) + encodePosition(position),
+      value: encodeEntry(entry),
+    }));
+    await this.#input.push(records);
   }
 
   end(): void {
@@ -119,55 +142,34 @@ class SortedSide implements AsyncDisposable {
 }
 
 interface ContentRecord {
-  /** Digest and size, as the records are sorted by. */
+  /** Equal for equal digests. */
   readonly content: string;
-  readonly path: string;
-  readonly digest: string;
+  /** Place in the joined order of both sides' paths. */
+  readonly position: string;
+  readonly value: string;
   readonly sizeBytes: number | undefined;
 }
 
-function encodeContent({ digest, sizeBytes, path }: Entry): SortRecord {
-  const size = sizeBytes === undefined ? SIZE_UNKNOWN : String(sizeBytes);
-  const content = digest + SEPARATOR + size + SEPARATOR;
-  return { key: content + path, value: `${digest.length} ${content.length}` };
-}
-
 function decodeContent({ key, value }: SortRecord): ContentRecord {
-  const [digestLength = 0, contentLength = 0] = value.split(' ').map(Number);
-  const size = key.slice(digestLength + 1, contentLength - 1);
-  return {
-    content: key.slice(0, contentLength),
-    path: key.slice(contentLength),
-    digest: key.slice(0, digestLength),
-    sizeBytes: size === SIZE_UNKNOWN ? undefined : Number(size),
-  };
+  const end = key.length - POSITION_CHARS;
+  const { sizeBytes } = decodeEntry(value);
+  return { content: key.slice(0, end), position: key.slice(end), value, sizeBytes };
 }
 
+/** Below zero: the removed one stands alone; above: the added one; zero: they are a move. */
 function compareContents(removed: ContentRecord | undefined, added: ContentRecord | undefined): number {
   if (removed === undefined) return 1;
   if (added === undefined) return -1;
-  return compareUtf8(removed.content, added.content);
+  const order = compareUtf8(removed.content, added.content);
+  return order === 0 && removed.sizeBytes !== added.sizeBytes ? -1 : order;
 }
 
-function encodeDifference(
-  order: number,
-  removed: ContentRecord | undefined,
-  added: ContentRecord | undefined,
-): SortRecord {
-  const record = order < 0 ? removed : added;
-  invariant(record !== undefined, 'move-finder-side', 'a difference has no side');
-  const { path, digest, sizeBytes = null } = record;
-  const kind = order < 0 ? 'removed' : order > 0 ? 'added' : 'moved';
-  return { key: path, value: JSON.stringify([kind, digest, sizeBytes, order === 0 ? removed?.path : null]) };
-}
-
-function decodeDifference({ key: path, value }: SortRecord): EntryDifference {
-  const [kind, digest, size, fromPath] = JSON.parse(value) as [
-    EntryDifference['kind'],
-    string,
-    number | null,
-    string | null,
-  ];
-  const difference: Unpaired = { path, digest, sizeBytes: size ?? undefined };
-  return fromPath === null ? { kind, ...difference } : { kind, fromPath, ...difference };
+/** What one step of the pairing found, to be sorted by position. */
+function differenceRecord(removed: ContentRecord | undefined, added: ContentRecord | undefined): SortRecord {
+  if (added === undefined) {
+    invariant(removed !== undefined, 'move-finder-side', 'a difference has no side');
+    return { key: removed.position, value: encodeDifference('-', removed.value) };
+  }
+  if (removed === undefined) return { key: added.position, value: encodeDifference('+', added.value) };
+  return { key: added.position, value: encodeDifference('>', added.value, decodeEntry(removed.value).path) };
 }

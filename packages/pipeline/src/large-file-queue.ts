@@ -109,7 +109,7 @@ export class LargeFileQueue {
       }
     } catch (error) {
       for (const { settled } of group) settled.reject(error);
-      await Promise.allSettled(drafts.map((draft) => draft?.[Symbol.asyncDispose]()));
+      await Promise.allSettled(drafts.map(async (draft) => draft?.[Symbol.asyncDispose]()));
     }
   }
 

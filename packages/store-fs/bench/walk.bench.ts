@@ -2,8 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createLocalSource, createSourceFiles, walkInThread } from '../src/index.ts';
+import { createLocalSource, createSourceFiles, type RunWalk, walkInThread } from '../src/index.ts';
 import { printRate, times } from './measure.ts';
+import { WalkThreads } from './walk-threads.ts';
 
 /**
  * Names per second of the walk on one thread, beside `find`, and stats per second beside `find -printf`.
@@ -11,13 +12,16 @@ import { printRate, times } from './measure.ts';
  */
 
 const ROUNDS = 3;
+const here: RunWalk = async (input) => structuredClone(walkInThread(input));
 const given = process.argv[2];
 const root = given ?? smallTree();
 try {
+  await using threads = new WalkThreads(2);
   for (let round = 0; round < ROUNDS; round++) {
     bench('find -type f', () => countLines(['-type', 'f', '-printf', '\\n']));
-    await walk('walk', []);
-    await walk('walk, every name matched with a glob', ['**/*.nothing']);
+    await walk('walk', { exclude: [], run: here });
+    await walk('walk, two threads', { exclude: [], run: threads.run });
+    await walk('walk, names matched with a glob', { exclude: ['**/*.nothing'], run: here });
     bench("find -printf '%s %T@ %C@\\n'", () => countLines(['-type', 'f', '-printf', '%s %T@ %C@\\n']));
     await walkWithStats();
   }
@@ -45,19 +49,21 @@ function bench(name: string, work: () => number): void {
   printRate(name, { count, unit: 'names', start });
 }
 
-async function* chunks(exclude: readonly string[]): AsyncGenerator<{ names: Uint8Array; count: number }> {
-  const source = createLocalSource({
-    run: async (input) => structuredClone(walkInThread(input)),
-    scratchFolder: join(tmpdir(), 'waybill-bench-scratch'),
-  });
+interface Walk {
+  readonly exclude: readonly string[];
+  readonly run: RunWalk;
+}
+
+async function* chunks({ exclude, run }: Walk): AsyncGenerator<{ names: Uint8Array; count: number }> {
+  const source = createLocalSource({ run, scratchFolder: join(tmpdir(), 'waybill-bench-scratch') });
   const options = { include: [], exclude, followLinks: true };
   yield* source.walk({ kind: 'directory', mode: 'store', given: root, path: root, into: '' }, options);
 }
 
-async function walk(name: string, exclude: readonly string[]): Promise<void> {
+async function walk(name: string, options: Walk): Promise<void> {
   const start = times();
   let count = 0;
-  for await (const chunk of chunks(exclude)) count += chunk.count;
+  for await (const chunk of chunks(options)) count += chunk.count;
   printRate(name, { count, unit: 'names', start });
 }
 
@@ -67,7 +73,7 @@ async function walkWithStats(): Promise<void> {
   const start = times();
   let count = 0;
   let bytes = 0;
-  for await (const chunk of chunks([])) {
+  for await (const chunk of chunks({ exclude: [], run: here })) {
     for (const name of decoder.decode(chunk.names).split('\0')) {
       bytes += files.stat(`${root}/${name}`)?.sizeBytes ?? 0;
       count++;

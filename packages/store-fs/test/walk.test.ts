@@ -64,7 +64,7 @@ describe('a walk', () => {
         expect(names).toEqual(naiveWalk(tree.root));
         expect(existsSync(`${tree.root}.scratch`) ? readdirSync(`${tree.root}.scratch`) : []).toEqual([]);
       }),
-      { numRuns: 3000, verbose: 1 },
+      { numRuns: 100, verbose: 1 },
     );
   }, 60_000);
 
@@ -93,7 +93,7 @@ describe('a walk', () => {
         const { names } = await walkNames({ root: tree.root, limits });
         expect(names).toEqual(naiveWalk(tree.root));
       }),
-      { numRuns: 3000, verbose: 1 },
+      { numRuns: 100, verbose: 1 },
     );
   }, 60_000);
 

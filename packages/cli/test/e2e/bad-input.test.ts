@@ -1,9 +1,9 @@
-import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { chmod, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cliCommand } from '@waybill/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runTool } from './run-tool.ts';
 import { Sandbox } from './sandbox.ts';
 
 let sandbox: Sandbox;
@@ -181,9 +181,7 @@ describe('homes', () => {
     const cwd = sandbox.path('gone');
     // The shell stands in the folder while it is removed.
     const script = 'cd "$0" && rm -r "$0" && exec "$@" ls';
-    const { status, stderr } = spawnSync('sh', ['-c', script, cwd, ...cliCommand()], {
-      encoding: 'utf8',
-    });
+    const { status, stderr } = runTool(['sh', '-c', script, cwd, ...cliCommand()]);
     expect(stderr).toBe('waybill: the current folder is gone; change to another one\n');
     expect(status).toBe(3);
   });
@@ -191,10 +189,8 @@ describe('homes', () => {
 
 test('standard output that takes no more', async () => {
   const script = 'exec "$@" manifest demo > /dev/full';
-  const { status, stderr } = spawnSync('sh', ['-c', script, 'sh', ...cliCommand()], {
-    encoding: 'utf8',
-    env: { ...process.env, WAYBILL_HOME: sandbox.home },
-  });
+  const env = { ...process.env, WAYBILL_HOME: sandbox.home };
+  const { status, stderr } = runTool(['sh', '-c', script, 'sh', ...cliCommand()], { env });
   expect(stderr).toMatch(/^waybill: no space left to write standard output/);
   expect(status).toBe(1);
 });

@@ -1,9 +1,10 @@
-import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { glob, open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+// biome-ignore lint/correctness/noUnresolvedImports: a module of Node that Biome does not know yet.
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { runTool } from './run-tool.ts';
 import { Sandbox } from './sandbox.ts';
 
 let sandbox: Sandbox;
@@ -118,11 +119,8 @@ describe('the catalog', () => {
 test('a full disk: one message, and the versions stay', async (context) => {
   const mountPoint = sandbox.path('small');
   mkdirSync(mountPoint);
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', mountPoint], { stdio: 'pipe' });
-  } catch (error) {
-    context.skip(`a small file system cannot be mounted: ${String(error)}`);
-  }
+  const mounted = runTool(['mount', '-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', mountPoint]);
+  context.skip(mounted.status !== 0, `a small file system cannot be mounted: ${mounted.stderr}`);
   try {
     const env = { WAYBILL_HOME: sandbox.path('home-small'), WAYBILL_STORE: join(mountPoint, 'store') };
     await sandbox.write({
@@ -141,6 +139,6 @@ test('a full disk: one message, and the versions stay', async (context) => {
     expect((await sandbox.json(['gc', '--grace', '0'], { env })).exitCode).toBe(0);
     expect((await sandbox.json(['store', 'check'], { env })).json).toMatchObject({ ok: true, leftovers: 0 });
   } finally {
-    execFileSync('umount', [mountPoint]);
+    runTool(['umount', mountPoint]);
   }
 });

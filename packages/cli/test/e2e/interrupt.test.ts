@@ -1,7 +1,7 @@
-import { spawnSync } from 'node:child_process';
 import { truncate, writeFile } from 'node:fs/promises';
 import { cliCommand } from '@waybill/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { runTool } from './run-tool.ts';
 import { type Reply, Sandbox } from './sandbox.ts';
 
 const GIB = 1_073_741_824;
@@ -111,11 +111,8 @@ test('a reader that goes away ends the command quietly', async () => {
   await sandbox.write({ 'tree/big': Buffer.alloc(5_000_000, 'x') });
   await sandbox.done('put', 'tree', '--name', 'demo', '--type', 't');
   const script = `"$@" cat demo big | head -c 3; echo " \${PIPESTATUS[0]}"`;
-  const { stdout, stderr } = spawnSync('bash', ['--norc', '-c', script, 'bash', ...cliCommand()], {
-    encoding: 'utf8',
-    env: { ...process.env, WAYBILL_HOME: sandbox.home },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const env = { ...process.env, WAYBILL_HOME: sandbox.home };
+  const { stdout, stderr } = runTool(['bash', '--norc', '-c', script, 'bash', ...cliCommand()], { env });
   expect({ stdout, stderr }).toEqual({ stdout: 'xxx 0\n', stderr: '' });
 });
 
@@ -123,12 +120,8 @@ test('on a terminal: colours, and progress that is gone at the end', async () =>
   await sandbox.write({ 'tree/a': 'x' });
   const command = [...cliCommand(), 'put', 'tree', '--name', 'demo', '--type', 't'];
   const quoted = `stty cols 80 rows 24; ${command.map((word) => `'${word}'`).join(' ')}`;
-  const { stdout, status } = spawnSync('script', ['-qec', quoted, '/dev/null'], {
-    cwd: sandbox.folder,
-    encoding: 'utf8',
-    env: { PATH: process.env['PATH'], TERM: 'xterm', WAYBILL_HOME: sandbox.home },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const env = { PATH: process.env['PATH'], TERM: 'xterm', WAYBILL_HOME: sandbox.home };
+  const { stdout, status } = runTool(['script', '-qec', quoted, '/dev/null'], { cwd: sandbox.folder, env });
   expect(status).toBe(0);
   expect(stdout).toContain('\u001b[32mcommitted\u001b[39m');
   expect(stdout).toContain('reading 0 files');

@@ -1,8 +1,8 @@
-import { spawnSync } from 'node:child_process';
 import { chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cliCommand } from '@waybill/testkit';
 import { expect, test } from 'vitest';
+import { runTool } from './run-tool.ts';
 import { Sandbox } from './sandbox.ts';
 
 const ROOT = join(import.meta.dirname, '../../../..');
@@ -48,16 +48,11 @@ test('the README shows what the commands print', { timeout: 300_000 }, async () 
   expect(examples.length).toBeGreaterThan(25);
   let ingestId = '';
   for (const { command, output } of examples) {
-    const { stdout } = spawnSync(
-      'bash',
-      ['--norc', '-c', `exec 2>&1; ${command.replace(/\b[0-9a-f]{24}\b/, ingestId)}`],
-      {
-        cwd: sandbox.path('here'),
-        env: { PATH: `${sandbox.path('bin')}:${process.env['PATH']}`, WAYBILL_HOME: sandbox.home },
-        encoding: 'utf8',
-        stdio: ['ignore', 'pipe', 'pipe'],
-      },
-    );
+    const line = command.replace(/\b[0-9a-f]{24}\b/, ingestId);
+    const { stdout } = runTool(['bash', '--norc', '-c', `exec 2>&1; ${line}`], {
+      cwd: sandbox.path('here'),
+      env: { PATH: `${sandbox.path('bin')}:${process.env['PATH']}`, WAYBILL_HOME: sandbox.home },
+    });
     ingestId = /\b[0-9a-f]{24}\b/.exec(stdout)?.[0] ?? ingestId;
     expect({ command, output: steady(stdout, sandbox.path('here')) }).toEqual({
       command,
