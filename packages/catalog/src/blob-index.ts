@@ -9,9 +9,10 @@ import {
 import { sql } from 'kysely';
 import { algorithmCode } from './algorithms.ts';
 import type { CatalogSession } from './catalog-session.ts';
-import { type DigestQuery, findPresent, stampUsed } from './mark-used.ts';
+import { findPresent, stampUsed } from './mark-used.ts';
 import { lockObjects } from './objects.ts';
 import { recordBlobs } from './record-blobs.ts';
+import type { DigestQuery } from './sql-dialect.ts';
 import type { Database } from './tables.ts';
 import { readTick } from './ticks.ts';
 
@@ -24,7 +25,7 @@ export function blobIndex(session: CatalogSession): BlobIndex {
         findPresent(db, { session, query, tick: await readTick(db) }),
       );
       if (staleObjects.length === 0) return present;
-      return session.write('markUsed', options, (db) => stampUsed(db, { session, query }));
+      return session.writeSoon('markUsed', options, (db) => stampUsed(db, { session, query }));
     },
     async locate(batch, options) {
       const query = await toQuery(session, batch, options);
@@ -33,15 +34,16 @@ export function blobIndex(session: CatalogSession): BlobIndex {
       return session.read(options, (db) => locate(session, { db, query }));
     },
     announceObject: (object, options) =>
-      session.write('announceObject', options, (db) => announce(session, { db, object })),
+      session.writeSoon('announceObject', options, (db) => announce(session, { db, object })),
     recordObject: ({ algorithm, ...object }, options) =>
       recordBlobs(session, {
         operation: 'recordObject',
+        soon: true,
         object: { ...object, algorithm: algorithmCode(algorithm) },
         options,
       }),
     forgetObject: (objectId, options) =>
-      session.write('forgetObject', options, (db) => forget(session, { db, objectId })),
+      session.writeSoon('forgetObject', options, (db) => forget(session, { db, objectId })),
   };
 }
 
@@ -60,16 +62,13 @@ async function locate(
   session: CatalogSession,
   { db, query }: { db: Database; query: DigestQuery },
 ): Promise<(BlobLocation | undefined)[]> {
-  const { entityId, algorithm, digests } = query;
   const { rows } = await sql<{ i: number; object_key: string; byte_offset: number; byte_length: number }>`
-    select r.i, o.object_key, b.byte_offset, b.byte_length
-    from ${session.dialect.digestRows(digests)} r
-    cross join blobs b
+    select b.i, o.object_key, b.byte_offset, b.byte_length
+    from ${session.dialect.findBlobs(query)} b
     cross join objects o
-    where b.entity_id = ${entityId} and b.algorithm = ${algorithm} and b.digest = r.digest
-      and o.object_id = b.object_id
+    where o.object_id = b.object_id
   `.execute(db);
-  const found = new Array<BlobLocation | undefined>(digests.length / DIGEST_BYTES).fill(undefined);
+  const found = new Array<BlobLocation | undefined>(query.digests.length / DIGEST_BYTES).fill(undefined);
   for (const row of rows) {
     found[row.i] = { key: row.object_key, offset: row.byte_offset, length: row.byte_length };
   }

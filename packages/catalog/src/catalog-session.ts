@@ -52,11 +52,20 @@ export class CatalogSession {
     transaction: (db: Database) => Promise<T>,
   ): Promise<T> {
     throwIfCancelled(options?.signal);
-    this.#faults?.reach(`catalog.${operation}.begin`);
-    const result = await this.#attempt(transaction, 1);
-    this.#faults?.reach(`catalog.${operation}.committed`);
-    await this.breathe();
-    return result;
+    return this.#reach(operation, () => this.#db.transaction().execute(transaction));
+  }
+
+  /**
+   * {@link write} for the bookkeeping of running ingests: a power loss may undo it together with all that came after
+   * it, which is as if the process had died a little earlier. Any `write` that follows makes it durable.
+   */
+  async writeSoon<T>(
+    operation: string,
+    options: CallOptions | undefined,
+    transaction: (db: Database) => Promise<T>,
+  ): Promise<T> {
+    throwIfCancelled(options?.signal);
+    return this.#reach(operation, () => this.dialect.transactSoon(this.#db, transaction));
   }
 
   /** Lets timers, signals and other work of the thread have their turn: SQLite's own never gives way. */
@@ -98,15 +107,23 @@ export class CatalogSession {
     await this.#db.destroy();
   }
 
-  async #attempt<T>(transaction: (db: Database) => Promise<T>, attempt: number): Promise<T> {
+  async #reach<T>(operation: string, transact: () => Promise<T>): Promise<T> {
+    this.#faults?.reach(`catalog.${operation}.begin`);
+    const result = await this.#attempt(transact, 1);
+    this.#faults?.reach(`catalog.${operation}.committed`);
+    await this.breathe();
+    return result;
+  }
+
+  async #attempt<T>(transact: () => Promise<T>, attempt: number): Promise<T> {
     try {
-      return await this.#db.transaction().execute(transaction);
+      return await transact();
     } catch (error) {
       if (attempt >= WRITE_ATTEMPTS || !this.dialect.mayRetry(error)) throw this.#translate(error);
     }
     // Those who collided must not do so again at once; how long each waits decides nothing else.
     await delay(RETRY_DELAY_MS * attempt * (1 + Math.random()));
-    return this.#attempt(transaction, attempt + 1);
+    return this.#attempt(transact, attempt + 1);
   }
 
   #translate(error: unknown): Error {

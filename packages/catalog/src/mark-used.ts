@@ -2,15 +2,9 @@ import { DIGEST_BYTES } from '@waybill/core';
 import { sql } from 'kysely';
 import type { CatalogSession } from './catalog-session.ts';
 import { lockObjects } from './objects.ts';
+import type { DigestQuery } from './sql-dialect.ts';
 import type { Database } from './tables.ts';
 import { readTick } from './ticks.ts';
-
-/** Digests of one entity and algorithm, both as numbers. */
-export interface DigestQuery {
-  readonly entityId: number;
-  readonly algorithm: number;
-  readonly digests: Uint8Array;
-}
 
 interface Found {
   readonly present: Uint8Array;
@@ -23,16 +17,13 @@ export async function findPresent(
   db: Database,
   { session, query, tick }: { session: CatalogSession; query: DigestQuery; tick: number },
 ): Promise<Found> {
-  const { entityId, algorithm, digests } = query;
   const { rows } = await sql<{ i: number; object_id: number; is_stale: number }>`
-    select r.i, b.object_id, case when o.used_tick < ${tick} then 1 else 0 end as is_stale
-    from ${session.dialect.digestRows(digests)} r
-    cross join blobs b
+    select b.i, b.object_id, case when o.used_tick < ${tick} then 1 else 0 end as is_stale
+    from ${session.dialect.findBlobs(query)} b
     cross join objects o
-    where b.entity_id = ${entityId} and b.algorithm = ${algorithm} and b.digest = r.digest
-      and o.object_id = b.object_id
+    where o.object_id = b.object_id
   `.execute(db);
-  const present = new Uint8Array(digests.length / DIGEST_BYTES);
+  const present = new Uint8Array(query.digests.length / DIGEST_BYTES);
   const stale = new Set<number>();
   for (const row of rows) {
     present[row.i] = 1;

@@ -14,7 +14,7 @@ export function noticeCatalog(session: CatalogSession): NoticePart {
     async addNotices(ingestId, notices, options) {
       for (let at = 0; at < notices.length; at += NOTICES_PER_WRITE) {
         const some = notices.slice(at, at + NOTICES_PER_WRITE);
-        await session.write('addNotices', options, async (db) => {
+        await session.writeSoon('addNotices', options, async (db) => {
           const known = await insertNotices(db, { ingestId, notices: some });
           if (!known) throw new ArtifactError('NOT_FOUND', `there is no ingest ${ingestId}`);
         });

@@ -1,5 +1,5 @@
 import type { Clock, FaultPoints } from '@waybill/core';
-import { CompiledQuery, Kysely, PostgresDialect } from 'kysely';
+import { Kysely, PostgresDialect } from 'kysely';
 import type { PoolConfig } from 'pg';
 import { CatalogSession } from './catalog-session.ts';
 import { ensureSchema } from './ensure-schema.ts';
@@ -19,12 +19,6 @@ const LOCK_TIMEOUT_MS = 30_000;
 /** A process that froze inside a transaction must not hold its locks for ever. */
 const IDLE_IN_TRANSACTION_MS = 60_000;
 const CONNECTIONS_MAX = 8;
-/**
- * Every query finds its rows by index. While a table grows faster than the server gathers statistics, its planner thinks
- * otherwise and reads the whole table for a batch of digests: 50 times slower, measured with 300,000 blobs.
- */
-const SESSION_SETTINGS = `select set_config('enable_hashjoin', 'off', false),
-  set_config('enable_mergejoin', 'off', false), set_config('jit', 'off', false)`;
 
 /**
  * Opens the catalog in a PostgreSQL database, 15 or newer.
@@ -52,13 +46,7 @@ export async function openPostgresCatalog({
   });
   // A connection that breaks while nobody uses it is replaced at the next query; without a listener it ends the process.
   pool.on('error', () => undefined);
-  const dialect = new PostgresDialect({
-    pool,
-    onCreateConnection: async (connection) => {
-      await connection.executeQuery(CompiledQuery.raw(SESSION_SETTINGS));
-    },
-  });
-  const db = new Kysely<Tables>({ dialect });
+  const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
   const description = `catalog ${describe(config)}`;
   const session = new CatalogSession({ db, dialect: postgresDialect, clock, faults, description });
   try {

@@ -1,7 +1,7 @@
 import { type BlobRows, DIGEST_BYTES } from '@waybill/core';
 import { type RawBuilder, sql } from 'kysely';
 import { mayRetryPostgres, postgresErrorCode, translatePostgresError } from './postgres-errors.ts';
-import type { SqlDialect } from './sql-dialect.ts';
+import type { DigestQuery, SqlDialect } from './sql-dialect.ts';
 import type { Database } from './tables.ts';
 
 const UNDEFINED_TABLE = '42P01';
@@ -17,11 +17,16 @@ export const postgresDialect: SqlDialect = {
     tableOptions: '',
   },
   lockRows: sql`for update`,
-  digestRows,
+  findBlobs,
   blobRows,
   integerRows,
   integers: (values) => sql`(select unnest(${[...values]}::bigint[]))`,
   texts: (values) => sql`(select unnest(${[...values]}::text[]))`,
+  transactSoon: (db, transaction) =>
+    db.transaction().execute(async (begun) => {
+      await sql`set local synchronous_commit = off`.execute(begun);
+      return transaction(begun);
+    }),
   lockMigrations: async (db) => {
     await sql`select pg_advisory_xact_lock(${sql.lit(MIGRATION_LOCK)})`.execute(db);
   },
@@ -33,11 +38,21 @@ export const postgresDialect: SqlDialect = {
   translate: translatePostgresError,
 };
 
-function digestRows(digests: Uint8Array): RawBuilder<unknown> {
+/**
+ * The limit keeps the lookups apart from the rest of the query. Joined, they are planned from the table's statistics,
+ * and while it grows faster than those are gathered, it is read as a whole for every batch.
+ */
+function findBlobs({ entityId, algorithm, digests }: DigestQuery): RawBuilder<unknown> {
   const count = digests.length / DIGEST_BYTES;
   return sql`(
-    select i, substr(${digests}::bytea, i * ${sql.lit(DIGEST_BYTES)} + 1, ${sql.lit(DIGEST_BYTES)}) as digest
-    from generate_series(0, ${count}::int - 1) as i
+    select n.i, b.blob_id, b.object_id, b.byte_offset, b.byte_length
+    from generate_series(0, ${count}::int - 1) as n (i)
+    cross join lateral (
+      select blob_id, object_id, byte_offset, byte_length from blobs
+      where entity_id = ${entityId} and algorithm = ${algorithm} and digest =
+        substr(${digests}::bytea, n.i * ${sql.lit(DIGEST_BYTES)} + 1, ${sql.lit(DIGEST_BYTES)})
+      limit 1
+    ) b
   )`;
 }
 

@@ -2,8 +2,9 @@ import { ArtifactError, type BlobRows, type CallOptions } from '@waybill/core';
 import { sql } from 'kysely';
 import { sliceBlobs } from './blob-rows.ts';
 import type { CatalogSession } from './catalog-session.ts';
-import { type DigestQuery, stampUsed } from './mark-used.ts';
+import { stampUsed } from './mark-used.ts';
 import { lockObjects } from './objects.ts';
+import type { DigestQuery } from './sql-dialect.ts';
 import type { Database } from './tables.ts';
 import { readTick } from './ticks.ts';
 
@@ -28,15 +29,16 @@ export interface DurableObject {
  */
 export async function recordBlobs(
   session: CatalogSession,
-  record: { operation: string; object: DurableObject; options: CallOptions | undefined },
+  record: { operation: string; object: DurableObject; options: CallOptions | undefined; soon?: boolean },
 ): Promise<number> {
   const { operation, object, options } = record;
+  const write = record.soon === true ? session.writeSoon.bind(session) : session.write.bind(session);
   const count = object.blobs.offsets.length;
   let live = 0;
   for (let start = 0; start === 0 || start < count; start += BLOBS_PER_WRITE) {
     const end = Math.min(count, start + BLOBS_PER_WRITE);
     const blobs = sliceBlobs(object.blobs, start, end);
-    live = await session.write(operation, options, (db) =>
+    live = await write(operation, options, (db) =>
       recordSome(session, { db, object: { ...object, blobs }, isLast: end === count }),
     );
   }
@@ -107,10 +109,8 @@ async function ownBytes(
   const { session, query, objectId } = own;
   const { rows } = await sql<{ byte_length: number }>`
     select distinct b.blob_id, b.byte_length
-    from ${session.dialect.digestRows(query.digests)} r
-    cross join blobs b
-    where b.entity_id = ${query.entityId} and b.algorithm = ${query.algorithm} and b.digest = r.digest
-      and b.object_id = ${objectId}
+    from ${session.dialect.findBlobs(query)} b
+    where b.object_id = ${objectId}
   `.execute(db);
   return rows.reduce((total, row) => total + row.byte_length, 0);
 }

@@ -23,12 +23,9 @@ export async function dropBlobs(
     const some = digests.subarray(start, start + bytesPerWrite);
     dropped += await session.write('dropBlobs', options, async (db) => {
       await voidProofs(db);
-      const entityId = await session.findEntity(db, entity);
-      const found = sql`
-        select b.blob_id, b.object_id from ${session.dialect.digestRows(some)} r
-        cross join blobs b
-        where b.entity_id = ${entityId ?? 0} and b.algorithm = ${algorithmCode(algorithm)}
-          and b.digest = r.digest`;
+      const entityId = (await session.findEntity(db, entity)) ?? 0;
+      const query = { entityId, algorithm: algorithmCode(algorithm), digests: some };
+      const found = sql`select b.blob_id, b.object_id from ${session.dialect.findBlobs(query)} b`;
       return removeBlobs(session, { db, found });
     });
   }

@@ -42,18 +42,18 @@ export function shardCatalog(session: CatalogSession): ShardPart {
       }
     },
     addShards: (ingest, shards, options) =>
-      session.write('addShards', options, (db) => addShards(session, { db, ingest, shards })),
+      session.writeSoon('addShards', options, (db) => addShards(session, { db, ingest, shards })),
     listShards({ ingestId, state, after = 0, limit }, options) {
       const inState = state === undefined ? sql`true` : sql`state = ${state}`;
       const where = sql`ingest_id = ${ingestId} and shard_id > ${after} and ${inState}`;
       return session.read(options, (db) => selectShards(db, { where, limit }));
     },
     startShard: (shard, options) =>
-      session.write('startShard', options, (db) => startShard(session, { db, ...shard })),
+      session.writeSoon('startShard', options, (db) => startShard(session, { db, ...shard })),
     splitShard: (split, options) =>
-      session.write('splitShard', options, (db) => splitShard(session, { db, split })),
+      session.writeSoon('splitShard', options, (db) => splitShard(session, { db, split })),
     completeShard: (result, options) =>
-      session.write('completeShard', options, (db) => completeShard(session, { db, result })),
+      session.writeSoon('completeShard', options, (db) => completeShard(session, { db, result })),
     listSegments: (ingestId, options) => listSegments(session, { ingestId, options }),
   };
 }

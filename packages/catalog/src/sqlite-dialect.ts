@@ -1,6 +1,6 @@
 import { type BlobRows, DIGEST_BYTES } from '@waybill/core';
 import { type RawBuilder, sql } from 'kysely';
-import type { SqlDialect } from './sql-dialect.ts';
+import type { DigestQuery, SqlDialect } from './sql-dialect.ts';
 import { sqliteErrorCode, translateSqliteError } from './sqlite-errors.ts';
 import type { Database } from './tables.ts';
 
@@ -19,11 +19,12 @@ export const sqliteDialect: SqlDialect = {
     tableOptions: ' strict',
   },
   lockRows: sql``,
-  digestRows,
+  findBlobs,
   blobRows,
   integerRows,
   integers: (values) => sql`(select value from json_each(${JSON.stringify(values)}))`,
   texts: (values) => sql`(select value from json_each(${JSON.stringify(values)}))`,
+  transactSoon,
   // The write transaction this runs in is the lock.
   lockMigrations: async () => {},
   listTables,
@@ -36,11 +37,27 @@ export const sqliteDialect: SqlDialect = {
   translate: translateSqliteError,
 };
 
-function digestRows(digests: Uint8Array): RawBuilder<unknown> {
+/** `cross join` fixes the order of the loops: digests outside, the index inside. */
+/** In WAL mode `normal` syncs at checkpoints only; the log stays a prefix of what was committed. */
+function transactSoon<T>(db: Database, transaction: (db: Database) => Promise<T>): Promise<T> {
+  return db.connection().execute(async (connection) => {
+    await sql`pragma synchronous = normal`.execute(connection);
+    try {
+      return await connection.transaction().execute(transaction);
+    } finally {
+      await sql`pragma synchronous = full`.execute(connection);
+    }
+  });
+}
+
+function findBlobs({ entityId, algorithm, digests }: DigestQuery): RawBuilder<unknown> {
   const count = digests.length / DIGEST_BYTES;
   return sql`(
     with recursive n (i) as (select 0 union all select i + 1 from n where i + 1 < ${count})
-    select i, substr(${digests}, i * ${sql.lit(DIGEST_BYTES)} + 1, ${sql.lit(DIGEST_BYTES)}) as digest from n
+    select n.i, b.blob_id, b.object_id, b.byte_offset, b.byte_length
+    from n cross join blobs b
+    where b.entity_id = ${entityId} and b.algorithm = ${algorithm}
+      and b.digest = substr(${digests}, n.i * ${sql.lit(DIGEST_BYTES)} + 1, ${sql.lit(DIGEST_BYTES)})
   )`;
 }
 

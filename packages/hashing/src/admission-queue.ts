@@ -6,14 +6,9 @@ export class AdmissionQueue {
   readonly #waiting: ((admitted: boolean) => void)[] = [];
   #inside = 0;
 
-  /** `limit` is asked whenever somebody enters or leaves. */
+  /** `limit` is asked whenever somebody enters or leaves; call `admit` when it has risen. */
   constructor(limit: () => number) {
     this.#limit = limit;
-  }
-
-  /** Tasks that run or wait. */
-  get wanted(): number {
-    return this.#inside + this.#waiting.length;
   }
 
   /** Waits for a place, which must be left later. @throws ArtifactError `CANCELLED` when the signal aborts first. */
@@ -38,6 +33,11 @@ export class AdmissionQueue {
 
   leave(): void {
     this.#inside--;
+    this.admit();
+  }
+
+  /** Lets in whom there is room for: after the limit has risen. */
+  admit(): void {
     while (this.#waiting.length > 0 && this.#inside < this.#limit()) this.#admitNext();
   }
 

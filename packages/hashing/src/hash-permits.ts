@@ -1,7 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { threadId } from 'node:worker_threads';
 import { invariant } from '@waybill/core';
-import { countBlockedMs } from './blocked-time.ts';
 
 /** Words of the shared memory: a counter that changes with every release, then the holder of each permit. */
 const RELEASES = 0;
@@ -64,12 +63,10 @@ export class HashPermits {
     // The counter is read before the permits: a release in between makes the wait return at once.
     let releases = Atomics.load(this.#words, RELEASES);
     if (this.#take()) return;
-    const start = performance.now();
     do {
       Atomics.wait(this.#words, RELEASES, releases);
       releases = Atomics.load(this.#words, RELEASES);
     } while (!this.#take());
-    countBlockedMs(performance.now() - start);
   }
 
   /** Gives back a permit of this thread. */

@@ -1,28 +1,41 @@
-import type { TaskLoad } from './task-meter.ts';
+import type { ProcessorUse } from './processor-meter.ts';
 
-/** Below this share of processor time, threads wait for a disk. */
+/** Below this share of the processors they could use, threads wait for a disk. */
 const WAITING_BELOW = 0.5;
+/** Looks in a row that must say so. */
+const LOOKS = 2;
+
 /**
  * Decides when more threads pay off. A cold disk wants eight reads or more in flight however few processors there are,
- * a warm cache no more threads than processors; each costs about 10 MB and 25 ms to start. It only ever grows: threads
+ * a warm cache no more threads than processors; each costs 15 to 30 MB and 25 ms to start. It only ever grows: threads
  * without work end by themselves.
  */
 export class ReaderGrowth {
   readonly max: number;
+  readonly #cpus: number;
   #concurrency: number;
+  #lowLooks = 0;
 
-  constructor(limits: { start: number; max: number }) {
+  constructor(limits: { start: number; max: number; cpus: number }) {
     this.#concurrency = limits.start;
     this.max = Math.max(limits.start, limits.max);
+    this.#cpus = limits.cpus;
   }
 
   get concurrency(): number {
     return this.#concurrency;
   }
 
-  /** Takes note of how a thread spent its time; `wanted` is how many tasks there were to run at that moment. */
-  observe(load: TaskLoad, wanted: number): void {
-    const waiting = load.cpuMs < (load.wallMs - load.blockedMs) * WAITING_BELOW;
-    if (waiting && wanted >= this.#concurrency) this.#concurrency = Math.min(this.max, this.#concurrency * 2);
+  /**
+   * Takes note of what the process did since the last look. `working` is how many tasks had no one but the disk and the
+   * processors to wait for: with fewer of them than there may be, nothing follows.
+   */
+  observe({ elapsedMs, cpuMs, queuedMs }: ProcessorUse, working: number): void {
+    const possibleMs = elapsedMs * Math.min(this.#concurrency, this.#cpus);
+    const low = working >= this.#concurrency && cpuMs + queuedMs < possibleMs * WAITING_BELOW;
+    this.#lowLooks = low ? this.#lowLooks + 1 : 0;
+    if (this.#lowLooks < LOOKS) return;
+    this.#lowLooks = 0;
+    this.#concurrency = Math.min(this.max, this.#concurrency * 2);
   }
 }

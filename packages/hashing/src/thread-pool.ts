@@ -13,6 +13,7 @@ import type { Piscina } from 'piscina';
 import { AdmissionQueue } from './admission-queue.ts';
 import { type HashPermits, processorCount } from './hash-permits.ts';
 import { serveCalls } from './port-calls.ts';
+import { ProcessorMeter } from './processor-meter.ts';
 import { ReaderGrowth } from './reader-growth.ts';
 import { CONTROL_WORDS, STOP_WORD, type TaskMessage, type TaskReply, THREAD_WORD } from './thread-task.ts';
 
@@ -20,6 +21,8 @@ import { CONTROL_WORDS, STOP_WORD, type TaskMessage, type TaskReply, THREAD_WORD
 const READERS_MIN = 8;
 /** How long a cancelled task may take to notice before its thread is ended. */
 const CANCEL_GRACE_MS = 5_000;
+/** How often the use of the processors is looked at: some timer ticks of the system, which counts it by them. */
+const LOOK_EVERY_MS = 40;
 /** A thread above the first ones ends after this long without work. */
 const IDLE_TIMEOUT_MS = 10_000;
 /**
@@ -51,7 +54,11 @@ export async function createThreadPool(options: ThreadPoolOptions): Promise<Hash
   const { Piscina } = await import('piscina');
   const cpus = processorCount();
   const threads = options.threads ?? cpus;
-  const growth = new ReaderGrowth({ start: threads, max: options.maxThreads ?? Math.max(READERS_MIN, cpus) });
+  const growth = new ReaderGrowth({
+    start: threads,
+    max: options.maxThreads ?? Math.max(READERS_MIN, cpus),
+    cpus,
+  });
   const piscina = new Piscina<TaskMessage, TaskReply>({
     filename: fileURLToPath(options.filename),
     minThreads: threads,
@@ -71,6 +78,8 @@ interface Running {
   /** Ends the thread. */
   readonly killer: AbortController;
   graceTimer: NodeJS.Timeout | undefined;
+  /** Questions that it waits to be answered. */
+  questions: number;
 }
 
 class ThreadPool implements HashPool {
@@ -83,6 +92,8 @@ class ThreadPool implements HashPool {
   readonly #graceMs: number;
   readonly #running = new Set<Running>();
   readonly #settled = new Set<Promise<unknown>>();
+  /** Runs while there may be reason to grow. */
+  #lookTimer: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(parts: {
@@ -119,11 +130,11 @@ class ThreadPool implements HashPool {
     const running = newRunning();
     const onAbort = (): void => this.#cancel(running);
     this.#running.add(running);
+    this.#watch();
     try {
       throwIfCancelled(signal);
       signal?.addEventListener('abort', onAbort, { once: true });
       const reply = await this.#send({ task, input, running }, options);
-      if (reply.load !== undefined) this.#growth.observe(reply.load, this.#queue.wanted);
       if (!reply.ok) throw decodeError(reply.error);
       // A thread module exports a `threadTask` of the same name, whose output this is.
       return reply.output as ThreadTasks[T]['output'];
@@ -137,6 +148,7 @@ class ThreadPool implements HashPool {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
+    clearInterval(this.#lookTimer);
     for (const running of this.#running) this.#cancel(running);
     this.#queue.flush();
     await Promise.allSettled(this.#settled);
@@ -156,7 +168,7 @@ class ThreadPool implements HashPool {
       reply = this.#piscina.run(message, settings);
     } else {
       const { port1, port2 } = new MessageChannel();
-      stack.use(serveCalls(port1, answer));
+      stack.use(serveCalls(port1, countQuestions(running, answer)));
       // Piscina wants an array here, which its types do not say.
       const transferList: object = [port2];
       reply = this.#piscina.run({ ...message, port: port2 }, { ...settings, transferList });
@@ -176,15 +188,46 @@ class ThreadPool implements HashPool {
     }
   }
 
+  /** Begins to look at the use of the processors when all places are taken and there could be more. */
+  #watch(): void {
+    const mayGrow = (): boolean =>
+      this.#running.size >= this.concurrency && this.concurrency < this.#growth.max;
+    if (this.#lookTimer !== undefined || !mayGrow()) return;
+    const meter = new ProcessorMeter();
+    this.#lookTimer = setInterval(() => {
+      const working = [...this.#running].filter(({ questions }) => questions === 0).length;
+      this.#growth.observe(meter.look(), working);
+      this.#queue.admit();
+      if (mayGrow()) return;
+      clearInterval(this.#lookTimer);
+      this.#lookTimer = undefined;
+    }, LOOK_EVERY_MS).unref();
+  }
+
   #cancel(running: Running): void {
     Atomics.store(running.control, STOP_WORD, 1);
     running.graceTimer ??= setTimeout(() => running.killer.abort(), this.#graceMs);
   }
 }
 
+/** The same answers, with a count of those that are under way. */
+function countQuestions<Q, A>(
+  running: Running,
+  answer: (question: Q) => Promise<A>,
+): (question: Q) => Promise<A> {
+  return async (question) => {
+    running.questions++;
+    try {
+      return await answer(question);
+    } finally {
+      running.questions--;
+    }
+  };
+}
+
 function newRunning(): Running {
   const control = new Int32Array(new SharedArrayBuffer(CONTROL_WORDS * Int32Array.BYTES_PER_ELEMENT));
-  return { control, killer: new AbortController(), graceTimer: undefined };
+  return { control, killer: new AbortController(), graceTimer: undefined, questions: 0 };
 }
 
 function closedError(): ArtifactError {

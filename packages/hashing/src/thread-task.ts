@@ -7,16 +7,12 @@ import {
   type ThreadTask,
   type ThreadTasks,
 } from '@waybill/core';
-import { countBlockedMs } from './blocked-time.ts';
 import { PortCaller } from './port-calls.ts';
-import { type TaskLoad, TaskMeter } from './task-meter.ts';
 
 /** Words of the memory a task shares with the pool: whether it is to stop, and the id of its thread. */
 export const STOP_WORD = 0;
 export const THREAD_WORD = 1;
 export const CONTROL_WORDS = 2;
-
-const meter = new TaskMeter();
 
 /** What the pool sends to a thread. */
 export interface TaskMessage {
@@ -26,13 +22,9 @@ export interface TaskMessage {
   readonly port?: MessagePort;
 }
 
-export type TaskReply = (
+export type TaskReply =
   | { readonly ok: true; readonly output: unknown }
-  | { readonly ok: false; readonly error: EncodedError }
-) & {
-  /** Of this task and those before it that were too short to be measured. */
-  readonly load: TaskLoad | undefined;
-};
+  | { readonly ok: false; readonly error: EncodedError };
 
 /** What a handler has beside its input. */
 export interface TaskCall<T extends ThreadTask> {
@@ -60,7 +52,6 @@ export function threadTask<T extends ThreadTask>(
 ): ThreadEntry<T> {
   return async ({ input, control, port }) => {
     Atomics.store(control, THREAD_WORD, threadId);
-    meter.start();
     using questions =
       port === undefined
         ? undefined
@@ -70,14 +61,14 @@ export function threadTask<T extends ThreadTask>(
         signal: stopSignal(control),
         ask: async (question) => {
           invariant(questions !== undefined, 'hashing-task-answer', 'a task asked although nobody answers');
-          return waitFor(questions.call(question));
+          return questions.call(question);
         },
       };
       // The pool only ever sends the input of this task.
       const output = await handler(input as ThreadTasks[T]['input'], call);
-      return { ok: true, output, load: meter.stop() };
+      return { ok: true, output };
     } catch (error) {
-      return { ok: false, error: encodeError(error), load: meter.stop() };
+      return { ok: false, error: encodeError(error) };
     }
   };
 }
@@ -92,13 +83,4 @@ function stopSignal(control: Int32Array<SharedArrayBuffer>): TaskCall<never>['si
       if (aborted()) throw new ArtifactError('CANCELLED', 'cancelled before it was finished');
     },
   };
-}
-
-async function waitFor<A>(answer: Promise<A>): Promise<A> {
-  const start = performance.now();
-  try {
-    return await answer;
-  } finally {
-    countBlockedMs(performance.now() - start);
-  }
 }

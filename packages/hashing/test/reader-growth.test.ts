@@ -1,28 +1,35 @@
 import { expect, test } from 'vitest';
 import { ReaderGrowth } from '../src/reader-growth.ts';
 
-const waiting = { wallMs: 100, cpuMs: 10, blockedMs: 0 };
+const waiting = { elapsedMs: 40, cpuMs: 10, queuedMs: 0 };
+const MANY = 100;
 
 test('doubles up to the most while tasks wait and there are enough of them', () => {
-  const growth = new ReaderGrowth({ start: 2, max: 7 });
+  const growth = new ReaderGrowth({ start: 2, max: 7, cpus: 2 });
   const seen = [growth.concurrency];
-  for (let i = 0; i < 3; i++) {
-    growth.observe(waiting, 100);
+  for (let i = 0; i < 6; i++) {
+    growth.observe(waiting, MANY);
     seen.push(growth.concurrency);
   }
-  expect(seen).toEqual([2, 4, 7, 7]);
+  expect(seen).toEqual([2, 2, 4, 4, 7, 7, 7]);
 });
 
-test('does not grow for tasks that compute, that wait for other threads, or that are too few', () => {
-  const growth = new ReaderGrowth({ start: 2, max: 8 });
-  for (let i = 0; i < 10; i++) {
-    growth.observe({ wallMs: 100, cpuMs: 60, blockedMs: 0 }, 100);
-    growth.observe({ wallMs: 100, cpuMs: 6, blockedMs: 90 }, 100);
-    growth.observe(waiting, 1);
-  }
+test.each([
+  { reason: 'the processors are busy', use: { elapsedMs: 40, cpuMs: 60, queuedMs: 0 }, working: MANY },
+  { reason: 'others have the processors', use: { elapsedMs: 40, cpuMs: 10, queuedMs: 50 }, working: MANY },
+  { reason: 'tasks are too few, or wait for answers', use: waiting, working: 1 },
+])('does not grow when $reason', ({ use, working }) => {
+  const growth = new ReaderGrowth({ start: 2, max: 8, cpus: 2 });
+  for (let i = 0; i < 10; i++) growth.observe(use, working);
+  expect(growth.concurrency).toBe(2);
+});
+
+test('one low look among others is not enough', () => {
+  const growth = new ReaderGrowth({ start: 2, max: 8, cpus: 2 });
+  for (let i = 0; i < 10; i++) growth.observe(i % 2 === 0 ? waiting : { ...waiting, cpuMs: 70 }, MANY);
   expect(growth.concurrency).toBe(2);
 });
 
 test('a start above the most is the most', () => {
-  expect(new ReaderGrowth({ start: 16, max: 8 }).max).toBe(16);
+  expect(new ReaderGrowth({ start: 16, max: 8, cpus: 2 }).max).toBe(16);
 });

@@ -122,6 +122,7 @@ async function* readReference(
 /** The task under way; disposed before it is finished, it is stopped. */
 class ReferenceReading implements AsyncDisposable {
   readonly #controller = new AbortController();
+  readonly #chunks: Channel<Uint8Array>;
   readonly #task: Promise<unknown>;
 
   constructor(
@@ -130,6 +131,7 @@ class ReferenceReading implements AsyncDisposable {
     options: OperationOptions,
   ) {
     const { path, chunks } = target;
+    this.#chunks = chunks;
     const own = this.#controller.signal;
     const signal = options.signal === undefined ? own : AbortSignal.any([options.signal, own]);
     const answer = async ({ bytes }: { bytes: Uint8Array }) => {
@@ -147,6 +149,8 @@ class ReferenceReading implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#controller.abort();
+    // The task may be waiting for a chunk to be taken.
+    this.#chunks.close();
     await this.#task.catch(() => undefined);
   }
 }

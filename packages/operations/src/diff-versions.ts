@@ -1,13 +1,14 @@
 import { ArtifactError, type Entry, type VersionRecord } from '@waybill/core';
 import { openManifest, scanEntries } from './manifest-scan.ts';
 import { type Joined, mergeJoin } from './merge-join.ts';
-import { MoveFinder, type Unpaired } from './move-finder.ts';
+import { MoveFinder } from './move-finder.ts';
 import type { OperationOptions, OperationPorts } from './operation-ports.ts';
 import { resolveVersion, versionName } from './resolve-version.ts';
 import type { DiffRequest, DiffResult, EntryDifference } from './results.ts';
 
 /** Paths joined before differences are looked at. */
 const BLOCK_PATHS = 4_000;
+const ORDER = { onlyOrder: true } as const;
 
 type Totals = Record<EntryDifference['kind'], { count: number; bytes: number }>;
 
@@ -32,24 +33,17 @@ export async function* diffVersions(
   assertComparable(from, to);
   const totals: Totals = { added: zero(), removed: zero(), changed: zero(), moved: zero() };
   if (from.digest === to.digest) return { from, to, ...totals };
-  const left = scanEntries(await openManifest(ports, from, options), {}, options);
-  const right = scanEntries(await openManifest(ports, to, options), {}, options);
+  const left = scanEntries(await openManifest(ports, from, options), ORDER, options);
+  const right = scanEntries(await openManifest(ports, to, options), ORDER, options);
   await using moves = new MoveFinder(ports, options);
   let done = 0;
   for await (const block of mergeJoin(left, right, BLOCK_PATHS)) {
-    const removed: Unpaired[] = [];
-    const added: Unpaired[] = [];
     for (const pair of block) {
-      const position = done++;
-      if (pair.right === undefined && pair.left !== undefined) removed.push({ entry: pair.left, position });
-      else if (pair.left === undefined && pair.right !== undefined)
-        added.push({ entry: pair.right, position });
-      else {
-        const changed = changeOf(pair);
-        if (changed !== undefined) yield count(totals, changed);
-      }
+      const changed = changeOf(pair);
+      if (changed !== undefined) yield count(totals, changed);
     }
-    await moves.add(removed, added);
+    await moves.add(block, done);
+    done += block.length;
     options.onProgress?.({ step: 'compare', done, total: undefined, bytesDone: 0, bytesTotal: undefined });
   }
   for await (const block of moves.finish()) for (const difference of block) yield count(totals, difference);

@@ -41,26 +41,37 @@ export async function openManifest(
   }
 }
 
+export interface ScanRange {
+  readonly from?: string;
+  readonly prefix?: string;
+  /** The paths are only compared, never written to: that they ascend is all that matters. */
+  readonly onlyOrder?: boolean;
+}
+
 /**
- * Entries in path order. Each path is one that may be written below a folder, and greater than the one before.
+ * Entries in path order. Each path is greater than the one before, and one that may be written below a folder.
  * @throws ArtifactError `CORRUPT` naming version and path
  */
 export async function* scanEntries(
   manifest: VersionManifest,
-  range: { from?: string; prefix?: string },
+  range: ScanRange,
   options: OperationOptions = {},
 ): AsyncGenerator<readonly Entry[]> {
+  const { version } = manifest;
   let before: string | undefined;
   const blocks = manifest.reader.scan(range, options)[Symbol.asyncIterator]();
   try {
     for (;;) {
-      const step = await nextBlock(manifest.version, blocks);
+      const step = await nextBlock(version, blocks);
       if (step.done === true) return;
       const block = step.value;
       for (const { path } of block) {
-        checkPath(manifest.version, before, path);
+        if (before !== undefined && compareUtf8(before, path) >= 0) {
+          throw corruptManifest(version, `has ${quotePath(path)} behind ${quotePath(before)}`);
+        }
         before = path;
       }
+      if (range.onlyOrder !== true) checkPaths(version, block);
       if (block.length > 0) yield block;
     }
   } finally {
@@ -141,13 +152,12 @@ async function nextBlock(
   }
 }
 
-function checkPath(version: VersionRecord, before: string | undefined, path: string): void {
-  if (before !== undefined && compareUtf8(before, path) >= 0) {
-    throw corruptManifest(version, `has ${quotePath(path)} behind ${quotePath(before)}`);
-  }
-  const problem = entryPathProblem(path);
-  if (problem !== undefined)
+function checkPaths(version: VersionRecord, block: readonly Entry[]): void {
+  for (const { path } of block) {
+    const problem = entryPathProblem(path);
+    if (problem === undefined) continue;
     throw corruptManifest(version, `holds the path ${quotePath(path)}, which ${problem}`);
+  }
 }
 
 function corruptManifest(version: VersionRecord, problem: string): ArtifactError {

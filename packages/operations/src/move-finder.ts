@@ -1,5 +1,6 @@
 import { compareUtf8, type Entry, invariant, type SortRecord } from '@waybill/core';
 import { Channel } from './channel.ts';
+import type { Joined } from './merge-join.ts';
 import type { OperationOptions, OperationPorts } from './operation-ports.ts';
 import type { EntryDifference } from './results.ts';
 import {
@@ -16,12 +17,6 @@ import {
 const BLOCK_RECORDS = 1_000;
 
 type SortPorts = Pick<OperationPorts, 'sort' | 'scratchFolder'>;
-
-/** An entry that only one side has, and its place in the joined order of both sides' paths. */
-export interface Unpaired {
-  readonly entry: Entry;
-  readonly position: number;
-}
 
 /**
  * Finds which added and removed entries are the same content under another path. Both sides are sorted by content
@@ -40,8 +35,14 @@ export class MoveFinder implements AsyncDisposable {
     this.#added = new SortedSide(ports, options);
   }
 
-  /** Both in path order. */
-  async add(removed: readonly Unpaired[], added: readonly Unpaired[]): Promise<void> {
+  /** Joined paths in their order; `position` is that of the first. Those that both sides have are passed over. */
+  async add(pairs: readonly Joined<Entry, Entry>[], position: number): Promise<void> {
+    const removed: SortRecord[] = [];
+    const added: SortRecord[] = [];
+    for (const [index, { left, right }] of pairs.entries()) {
+      if (left === undefined && right !== undefined) added.push(contentRecord(right, position + index));
+      if (right === undefined && left !== undefined) removed.push(contentRecord(left, position + index));
+    }
     await this.#removed.add(removed);
     await this.#added.add(added);
   }
@@ -103,14 +104,9 @@ class SortedSide implements AsyncDisposable {
     });
   }
 
-  async add(entries: readonly Unpaired[]): Promise<void> {
+  async add(records: readonly SortRecord[]): Promise<void> {
     if (this.#failed) await this.#next;
-    if (entries.length === 0) return;
-    const records = entries.map(({ entry, position }) => ({
-      key: encodeDigestKey(entry.digest) + encodePosition(position),
-      value: encodeEntry(entry),
-    }));
-    await this.#input.push(records);
+    if (records.length > 0) await this.#input.push(records);
   }
 
   end(): void {
@@ -148,6 +144,10 @@ interface ContentRecord {
   readonly position: string;
   readonly value: string;
   readonly sizeBytes: number | undefined;
+}
+
+function contentRecord(entry: Entry, position: number): SortRecord {
+  return { key: encodeDigestKey(entry.digest) + encodePosition(position), value: encodeEntry(entry) };
 }
 
 function decodeContent({ key, value }: SortRecord): ContentRecord {

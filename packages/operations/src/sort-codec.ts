@@ -3,10 +3,10 @@ import type { EntryDifference } from './results.ts';
 
 /** Bits of one character of a key, and the first character: below the surrogates, above what digests are written in. */
 const CHAR_BITS = 15;
+const CHAR_MASK = 0x7fff;
 const CHAR_BASE = 0x100;
 /** Characters of a position: enough for 2^45 entries. */
 export const POSITION_CHARS = 3;
-const DIGEST_CHARS = 9;
 /** Before digests that are no content's (an ETag, a URI), so that they are never taken for packed ones. */
 const TEXT_MARK = '!';
 const TEXT_END = '\0';
@@ -21,27 +21,32 @@ export function encodePosition(position: number): string {
   return String.fromCharCode(
     CHAR_BASE + high,
     CHAR_BASE + (low >>> CHAR_BITS),
-    CHAR_BASE + (low & (2 ** CHAR_BITS - 1)),
+    CHAR_BASE + (low & CHAR_MASK),
   );
 }
 
-/** Text that is equal for equal digests, of a kind that no other is a beginning of. */
+const digestBytes = new Uint8Array(DIGEST_BYTES);
+const digestWords = new DataView(digestBytes.buffer);
+
+/** Text that is equal for equal digests, of a kind that no other is a beginning of: 128 bits in nine characters. */
 export function encodeDigestKey(digest: string): string {
   if (!isContentDigest(digest)) return TEXT_MARK + digest + TEXT_END;
-  const bytes = Uint8Array.fromBase64(digest);
-  const codes: number[] = [];
-  let bits = 0;
-  let held = 0;
-  for (let index = 0; index < DIGEST_BYTES; index++) {
-    held = (held << 8) | (bytes[index] ?? 0);
-    bits += 8;
-    if (bits < CHAR_BITS) continue;
-    bits -= CHAR_BITS;
-    codes.push(CHAR_BASE + (held >>> bits));
-    held &= 2 ** bits - 1;
-  }
-  codes.push(CHAR_BASE + (held << (CHAR_BITS - bits)));
-  return String.fromCharCode(...codes.slice(0, DIGEST_CHARS));
+  digestBytes.setFromBase64(digest);
+  const a = digestWords.getUint32(0);
+  const b = digestWords.getUint32(4);
+  const c = digestWords.getUint32(8);
+  const d = digestWords.getUint32(12);
+  return String.fromCharCode(
+    CHAR_BASE + (a >>> 17),
+    CHAR_BASE + ((a >>> 2) & CHAR_MASK),
+    CHAR_BASE + (((a & 0x3) << 13) | (b >>> 19)),
+    CHAR_BASE + ((b >>> 4) & CHAR_MASK),
+    CHAR_BASE + (((b & 0xf) << 11) | (c >>> 21)),
+    CHAR_BASE + ((c >>> 6) & CHAR_MASK),
+    CHAR_BASE + (((c & 0x3f) << 9) | (d >>> 23)),
+    CHAR_BASE + ((d >>> 8) & CHAR_MASK),
+    CHAR_BASE + (d & 0xff),
+  );
 }
 
 /** An entry on one side only, as the value of a record. */

@@ -4,6 +4,7 @@ import {
   type RunOptions,
   type ThreadTask,
   type ThreadTasks,
+  throwIfCancelled,
 } from '@waybill/core';
 import { createOperationTasks, type OperationPorts, type OperationTaskName } from '@waybill/operations';
 import { MemoryCatalog } from './memory-catalog.ts';
@@ -108,8 +109,12 @@ class MemoryPool implements HashPool {
     options?.signal?.throwIfAborted();
     const handler = this.#tasks[task as OperationTaskName] as (
       input: ThreadTasks[T]['input'],
-      context: { ask(question: ThreadTasks[T]['question']): Promise<ThreadTasks[T]['answer']> },
+      context: {
+        signal: { throwIfAborted(): void };
+        ask(question: ThreadTasks[T]['question']): Promise<ThreadTasks[T]['answer']>;
+      },
     ) => Promise<ThreadTasks[T]['output']>;
+    const signal = { throwIfAborted: () => throwIfCancelled(options?.signal) };
     const ask = async (question: ThreadTasks[T]['question']) => {
       if (options?.answer === undefined) throw new ArtifactError('INTERNAL', 'nobody answers');
       return options.answer(structuredClone(question));
@@ -120,7 +125,7 @@ class MemoryPool implements HashPool {
     await before;
     try {
       this.#memory.onTask(task);
-      return structuredClone(await handler(structuredClone(input), { ask }));
+      return structuredClone(await handler(structuredClone(input), { ask, signal }));
     } finally {
       resolve();
     }

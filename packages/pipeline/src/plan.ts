@@ -31,7 +31,10 @@ interface PlanCursor {
 export async function* planShards(context: IngestContext): AsyncGenerator<readonly ShardRecord[]> {
   const { ingest } = context;
   const cursor = await findCursor(context);
-  const planner = new ShardPlanner(context);
+  // The walk is the same again, in the same order: what it left out before is on record already.
+  const recorded =
+    cursor === undefined ? 0 : (await context.ports.catalog.countNotices(ingest.ingestId)).leftOut;
+  const planner = new ShardPlanner(context, recorded);
   for (const sourceIndex of ingest.sources.keys()) {
     if (cursor !== undefined && sourceIndex < cursor.sourceIndex) continue;
     const after = cursor?.sourceIndex === sourceIndex ? cursor.name : undefined;
@@ -42,9 +45,11 @@ export async function* planShards(context: IngestContext): AsyncGenerator<readon
 class ShardPlanner {
   readonly #context: IngestContext;
   #shards = 0;
+  #recordedLeftOut: number;
 
-  constructor(context: IngestContext) {
+  constructor(context: IngestContext, recordedLeftOut: number) {
     this.#context = context;
+    this.#recordedLeftOut = recordedLeftOut;
   }
 
   async *planSource(sourceIndex: number, after: string | undefined): AsyncGenerator<readonly ShardRecord[]> {
@@ -91,9 +96,10 @@ class ShardPlanner {
   }
 
   async #addNotices(notices: readonly NewNotice[]): Promise<void> {
-    if (notices.length === 0) return;
+    const fresh = notices.filter(({ severity }) => severity === 'failed' || this.#recordedLeftOut-- <= 0);
+    if (fresh.length === 0) return;
     this.#context.ports.faults.reach('plan.notices.add');
-    await this.#context.ports.catalog.addNotices(this.#context.ingest.ingestId, notices, {
+    await this.#context.ports.catalog.addNotices(this.#context.ingest.ingestId, fresh, {
       signal: this.#context.signal,
     });
   }

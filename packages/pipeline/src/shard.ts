@@ -233,7 +233,13 @@ class ShardWork {
   async #writeSegment(frames: readonly SegmentFrame[]): Promise<SegmentRef> {
     const { ports, ingest, signal } = this.#context;
     const { shardId, attempt, layer, sourceIndex } = this.#shard;
-    const key = storeKeys.segment(ingest.artifact.entity, { ingestId: ingest.ingestId, shardId, attempt });
+    const unique = ports.random.uniqueName();
+    const key = storeKeys.segment(ingest.artifact.entity, {
+      ingestId: ingest.ingestId,
+      shardId,
+      attempt,
+      unique,
+    });
     const chunks = ports.segments.encodeSegment({ layer, sourceIndex, frames });
     ports.faults.reach('shard.segment.write');
     await ports.store.writeObject(key, chunks, { signal });

@@ -8,7 +8,7 @@ const NO_LINKS = ['EPERM', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'
 /**
  * Gives a synced file its final name, never in the place of another: then it keeps its own name and `false` is
  * answered. A rename would replace, so it is linked and the old name removed. Where there are no links the name is
- * looked at before a rename, which suffices for names that are made up only once. The new name is not durable yet.
+ * first taken with an empty file, which only one can make, and that one is replaced. The new name is not durable yet.
  */
 export async function moveIntoPlace(disk: Disk, from: string, to: string): Promise<boolean> {
   try {
@@ -16,11 +16,21 @@ export async function moveIntoPlace(disk: Disk, from: string, to: string): Promi
   } catch (error) {
     if (hasErrno(error, 'EEXIST')) return false;
     if (!hasErrno(error, ...NO_LINKS)) throw error;
-    if (await exists(to)) return false;
-    await disk.rename(from, to);
-    return true;
+    return moveWithoutLinks(disk, from, to);
   }
   await disk.unlink(from);
+  return true;
+}
+
+async function moveWithoutLinks(disk: Disk, from: string, to: string): Promise<boolean> {
+  try {
+    const placeholder = await disk.createFile(to);
+    await placeholder.close();
+  } catch (error) {
+    if (hasErrno(error, 'EEXIST')) return false;
+    throw error;
+  }
+  await disk.rename(from, to);
   return true;
 }
 

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { setTimeout } from 'node:timers/promises';
 import { ArtifactError } from '@waybill/core';
 import type { Disk } from './disk.ts';
 import { hasErrno } from './file-errors.ts';
@@ -8,6 +9,8 @@ import { moveIntoPlace } from './move-into-place.ts';
 export const STORE_FILE = 'waybill-store.json';
 /** Version of the store's layout. */
 const STORE_FORMAT = 1;
+const READ_ATTEMPTS = 20;
+const READ_AGAIN_MS = 25;
 
 interface StoreFile {
   readonly format: number;
@@ -21,13 +24,8 @@ interface StoreFile {
  */
 export async function readStoreFile(folder: string): Promise<string | undefined> {
   const path = `${folder}/${STORE_FILE}`;
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
-    throw error;
-  }
+  const text = await readWhenWritten(path);
+  if (text === undefined) return undefined;
   const content = parse(text);
   if (content === undefined) {
     throw new ArtifactError(
@@ -44,6 +42,20 @@ export async function readStoreFile(folder: string): Promise<string | undefined>
     );
   }
   return content.catalogId;
+}
+
+/** Where there are no hard links, somebody who is binding the store leaves the file empty for a moment. */
+async function readWhenWritten(path: string): Promise<string | undefined> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const text = await readFile(path, 'utf8');
+      if (text !== '' || attempt === READ_ATTEMPTS) return text;
+    } catch (error) {
+      if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
+      throw error;
+    }
+    await setTimeout(READ_AGAIN_MS);
+  }
 }
 
 function parse(text: string): StoreFile | undefined {

@@ -23,12 +23,20 @@ async function newFolder(): Promise<string> {
 
 /** A store whose folder and two above it are missing yet. */
 function conformance(name: string, diskFor: (folder: string) => Disk): void {
+  // A store that is opened again lies on the same disk.
+  const disks = new Map<string, Disk>();
   blobStoreConformance(name, {
     open: async () => {
       const top = await newFolder();
-      return openFolderStore({ folder: join(top, 'disk/some/store'), random, disk: diskFor(top) });
+      const folder = join(top, 'disk/some/store');
+      const disk = diskFor(top);
+      disks.set(folder, disk);
+      return openFolderStore({ folder, random, disk });
     },
-    reopen: (store) => openFolderStore({ folder: folderOf(store), random }),
+    reopen: (store) => {
+      const folder = folderOf(store);
+      return openFolderStore({ folder, random, disk: disks.get(folder) ?? nodeDisk });
+    },
     truncate: async (store, { key, sizeBytes }) => {
       await truncate(join(folderOf(store), key), sizeBytes);
     },

@@ -87,6 +87,7 @@ export class PowerLossDisk {
 
   /** Reduces the folder to what is durable. Nothing may be using it. */
   async powerLoss(): Promise<void> {
+    await mkdir(this.#folder, { recursive: true });
     for (const name of await readdir(this.#folder)) await rm(join(this.#folder, name), { recursive: true });
     await this.#restore(this.#names, this.#folder);
   }
@@ -126,8 +127,13 @@ export class PowerLossDisk {
 
   /** The record of a name is a file that says which inode has it. */
   async #recordName(path: string, record: string): Promise<void> {
-    const { ino, birthtimeNs } = await stat(path, { bigint: true });
-    await writeFile(record, `${ino}-${birthtimeNs}`);
+    try {
+      const { ino, birthtimeNs } = await stat(path, { bigint: true });
+      await writeFile(record, `${ino}-${birthtimeNs}`);
+    } catch (error) {
+      // Removed while the folder was being recorded.
+      if (!(Error.isError(error) && 'code' in error && error.code === 'ENOENT')) throw error;
+    }
   }
 
   async #restore(record: string, folder: string): Promise<void> {

@@ -1,14 +1,11 @@
 import type { CheckObjectInput, CheckObjectOutput } from '@waybill/core';
-import type { OperationThreadPorts } from './operation-thread-ports.ts';
+import type { TaskPorts } from './operation-thread-ports.ts';
 import { StoredContents } from './stored-contents.ts';
 
 const RIGHT = 1;
 
 /** Reads every blob of a stored object back and hashes it. */
-export async function checkObject(
-  ports: OperationThreadPorts,
-  input: CheckObjectInput,
-): Promise<CheckObjectOutput> {
+export async function checkObject(ports: TaskPorts, input: CheckObjectInput): Promise<CheckObjectOutput> {
   const right = new Uint8Array(input.blobs.lengths.length);
   const contents = new StoredContents<number>(ports, input.algorithm, {
     small(row) {

@@ -9,7 +9,7 @@ import {
 } from '@waybill/core';
 import { COMPARED } from '../compared.ts';
 import { type ContentReader, hashContents, type LargeContent } from './large-contents.ts';
-import type { OperationThreadPorts } from './operation-thread-ports.ts';
+import type { TaskPorts } from './operation-thread-ports.ts';
 import { SpanBatch } from './span-batch.ts';
 import { digestAt, isOfOneFile, sameDigest } from './task-failure.ts';
 
@@ -20,7 +20,7 @@ const LOOKED_UP = {
 } as const;
 
 /** Compares files below a root with digests, without following any link. */
-export function compareFiles(ports: OperationThreadPorts, input: CompareFilesInput): CompareFilesOutput {
+export function compareFiles(ports: TaskPorts, input: CompareFilesInput): CompareFilesOutput {
   using root = ports.targets.openRoot(input.root);
   const names = decodeNames(input.names);
   using cache = openCache(ports, input, names);
@@ -29,7 +29,7 @@ export function compareFiles(ports: OperationThreadPorts, input: CompareFilesInp
 }
 
 function openCache(
-  ports: OperationThreadPorts,
+  ports: TaskPorts,
   input: CompareFilesInput,
   names: readonly string[],
 ): StatCacheRange | undefined {
@@ -42,7 +42,7 @@ function openCache(
 }
 
 class Comparison {
-  readonly #ports: OperationThreadPorts;
+  readonly #ports: TaskPorts;
   readonly #input: CompareFilesInput;
   readonly #root: TargetRoot;
   readonly #names: readonly string[];
@@ -52,7 +52,7 @@ class Comparison {
   readonly #batch: SpanBatch<number>;
 
   constructor(
-    ports: OperationThreadPorts,
+    ports: TaskPorts,
     input: CompareFilesInput,
     opened: { root: TargetRoot; names: readonly string[]; cache: StatCacheRange | undefined },
   ) {
@@ -69,13 +69,14 @@ class Comparison {
 
   run(): Uint8Array {
     for (const item of this.#names.keys()) {
+      this.#ports.signal.throwIfAborted();
       this.#guard(item, () => {
         this.#states[item] = this.#look(item);
       });
     }
     this.#batch.flush();
     const contents = this.#large.map((item) => this.#largeContent(item));
-    hashContents(this.#ports.hasher, contents, this.#input.algorithm);
+    hashContents(this.#ports, contents, this.#input.algorithm);
     return this.#states;
   }
 

@@ -9,18 +9,18 @@ import {
   type WriteFilesOutput,
 } from '@waybill/core';
 import { type ContentReader, hashContents, type LargeContent } from './large-contents.ts';
-import type { OperationThreadPorts } from './operation-thread-ports.ts';
+import type { TaskPorts } from './operation-thread-ports.ts';
 import { SpanBatch } from './span-batch.ts';
 import { digestAt, failureOf, isOfOneFile, sameDigest, wrongDigest } from './task-failure.ts';
 
 /** Copies what references name, if it still is what the manifest says; what is not, is not copied. */
-export function copyReferences(ports: OperationThreadPorts, input: CopyReferencesInput): WriteFilesOutput {
+export function copyReferences(ports: TaskPorts, input: CopyReferencesInput): WriteFilesOutput {
   using root = ports.targets.openRoot(input.root);
   return new ReferenceCopy(ports, input, root).run();
 }
 
 class ReferenceCopy {
-  readonly #ports: OperationThreadPorts;
+  readonly #ports: TaskPorts;
   readonly #input: CopyReferencesInput;
   readonly #root: TargetRoot;
   readonly #names: readonly string[];
@@ -31,7 +31,7 @@ class ReferenceCopy {
   #written = 0;
   #bytes = 0;
 
-  constructor(ports: OperationThreadPorts, input: CopyReferencesInput, root: TargetRoot) {
+  constructor(ports: TaskPorts, input: CopyReferencesInput, root: TargetRoot) {
     this.#ports = ports;
     this.#input = input;
     this.#root = root;
@@ -43,9 +43,12 @@ class ReferenceCopy {
   }
 
   run(): WriteFilesOutput {
-    for (const item of this.#names.keys()) this.#guard(item, () => this.#read(item));
+    for (const item of this.#names.keys()) {
+      this.#ports.signal.throwIfAborted();
+      this.#guard(item, () => this.#read(item));
+    }
     this.#batch.flush();
-    hashContents(this.#ports.hasher, this.#large, this.#input.algorithm);
+    hashContents(this.#ports, this.#large, this.#input.algorithm);
     return { written: this.#written, bytes: this.#bytes, failures: this.#failures };
   }
 

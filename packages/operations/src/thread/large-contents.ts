@@ -1,11 +1,5 @@
-import {
-  type ArtifactError,
-  type ContentHasher,
-  type DigestAlgorithm,
-  type Digests,
-  type HashStream,
-  invariant,
-} from '@waybill/core';
+import { type ArtifactError, type DigestAlgorithm, type HashStream, invariant } from '@waybill/core';
+import type { StopSignal, TaskPorts } from './operation-thread-ports.ts';
 import { isOfOneFile } from './task-failure.ts';
 
 /** Contents hashed side by side: as many as there are lanes. */
@@ -35,29 +29,30 @@ export interface ContentReader extends Disposable {
 
 /** Hashes contents whose reads answer at once, in lanes. */
 export function hashContents(
-  hasher: ContentHasher,
+  ports: Pick<TaskPorts, 'hasher' | 'signal'>,
   contents: readonly LargeContent[],
   algorithm: DigestAlgorithm,
 ): void {
   const alone = contents.filter(({ sizeBytes }) => sizeBytes >= ALONE_BYTES);
   const together = contents.filter(({ sizeBytes }) => sizeBytes < ALONE_BYTES);
   for (let start = 0; start < together.length; start += GROUP_CONTENTS) {
-    hashGroup(hasher, together.slice(start, start + GROUP_CONTENTS), algorithm);
+    hashGroup(ports, together.slice(start, start + GROUP_CONTENTS), algorithm);
   }
-  for (const content of alone) hashGroup(hasher, [content], algorithm);
+  for (const content of alone) hashGroup(ports, [content], algorithm);
 }
 
 /** Hashes one content whose reads answer later. */
 export async function hashLater(
-  digests: Digests,
+  ports: Pick<TaskPorts, 'digests' | 'signal'>,
   content: LargeContent,
   algorithm: DigestAlgorithm,
 ): Promise<void> {
-  const digest = digests.createDigest(algorithm);
+  const digest = ports.digests.createDigest(algorithm);
   const buffer = new Uint8Array(CHUNK_BYTES);
   try {
     using reader = content.open();
     for (;;) {
+      ports.signal.throwIfAborted();
       const length = await reader.read(buffer);
       if (length === 0) break;
       const chunk = buffer.subarray(0, length);
@@ -72,24 +67,26 @@ export async function hashLater(
 }
 
 function hashGroup(
-  hasher: ContentHasher,
+  ports: Pick<TaskPorts, 'hasher' | 'signal'>,
   contents: readonly LargeContent[],
   algorithm: DigestAlgorithm,
 ): void {
   using stack = new DisposableStack();
-  const streams = contents.map((content) => stack.use(new GuardedStream(content)));
+  const streams = contents.map((content) => stack.use(new GuardedStream(content, ports.signal)));
   const open = streams.filter((stream) => stream.open());
-  if (open.length > 0) hasher.hashStreams(open, algorithm);
+  if (open.length > 0) ports.hasher.hashStreams(open, algorithm);
 }
 
 /** An error of one content ends that content, not the whole call. */
 class GuardedStream implements HashStream, Disposable {
   readonly #content: LargeContent;
+  readonly #signal: StopSignal;
   #reader: ContentReader | undefined;
   #failed = false;
 
-  constructor(content: LargeContent) {
+  constructor(content: LargeContent, signal: StopSignal) {
     this.#content = content;
+    this.#signal = signal;
   }
 
   get sizeBytes(): number {
@@ -104,6 +101,7 @@ class GuardedStream implements HashStream, Disposable {
   }
 
   read(target: Uint8Array): number {
+    this.#signal.throwIfAborted();
     let length = 0;
     this.#guard((reader) => {
       const answer = reader?.read(target) ?? 0;

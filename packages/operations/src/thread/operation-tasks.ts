@@ -2,7 +2,7 @@ import type { ThreadTasks } from '@waybill/core';
 import { checkObject } from './check-object.ts';
 import { compareFiles } from './compare-files.ts';
 import { copyReferences } from './copy-references.ts';
-import type { OperationThreadPorts } from './operation-thread-ports.ts';
+import type { OperationThreadPorts, StopSignal } from './operation-thread-ports.ts';
 import { readReference } from './read-reference.ts';
 import { writeFiles } from './write-files.ts';
 
@@ -13,8 +13,11 @@ export type OperationTaskName =
   | 'checkObject'
   | 'readReference';
 
-/** How a running task asks the main thread. */
+/** What a running task has beside its input. */
 export interface TaskContext<Question, Answer> {
+  /** Looked at between steps. */
+  readonly signal: StopSignal;
+  /** Asks the main thread. */
   ask(question: Question): Promise<Answer>;
 }
 
@@ -29,10 +32,11 @@ export type OperationTasks = {
 /** The thread side of the use cases. One for each thread: the hasher's memory is used by one task at a time. */
 export function createOperationTasks(ports: OperationThreadPorts): OperationTasks {
   return {
-    writeFiles: (input) => writeFiles(ports, input),
-    copyReferences: (input) => Promise.try(() => copyReferences(ports, input)),
-    compareFiles: (input) => Promise.try(() => compareFiles(ports, input)),
-    checkObject: (input) => checkObject(ports, input),
-    readReference: (input, context) => readReference(ports, input, (question) => context.ask(question)),
+    writeFiles: (input, { signal }) => writeFiles({ ...ports, signal }, input),
+    copyReferences: (input, { signal }) => Promise.try(() => copyReferences({ ...ports, signal }, input)),
+    compareFiles: (input, { signal }) => Promise.try(() => compareFiles({ ...ports, signal }, input)),
+    checkObject: (input, { signal }) => checkObject({ ...ports, signal }, input),
+    readReference: (input, call) =>
+      readReference({ ...ports, signal: call.signal }, input, (question) => call.ask(question)),
   };
 }

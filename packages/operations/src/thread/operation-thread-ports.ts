@@ -18,3 +18,13 @@ export interface OperationThreadPorts {
   /** Absent: content is always read. */
   readonly statCache: StatCacheReader | undefined;
 }
+
+/** The ports as one task has them. */
+export interface TaskPorts extends OperationThreadPorts {
+  readonly signal: StopSignal;
+}
+
+/** What an `AbortSignal` has and a thread can have too: it changes while the thread is busy. */
+export interface StopSignal {
+  throwIfAborted(): void;
+}

@@ -1,5 +1,5 @@
 import type { ReadReferenceInput, ThreadTasks } from '@waybill/core';
-import type { OperationThreadPorts } from './operation-thread-ports.ts';
+import type { TaskPorts } from './operation-thread-ports.ts';
 
 const CHUNK_BYTES = 1_048_576;
 
@@ -7,7 +7,7 @@ type Task = ThreadTasks['readReference'];
 
 /** Sends a local file to the main thread, chunk by chunk; each waits until the one before was taken. */
 export async function readReference(
-  ports: Pick<OperationThreadPorts, 'files'>,
+  ports: Pick<TaskPorts, 'files' | 'signal'>,
   input: ReadReferenceInput,
   ask: (question: Task['question']) => Promise<Task['answer']>,
 ): Promise<Task['output']> {
@@ -15,6 +15,7 @@ export async function readReference(
   const buffer = new Uint8Array(CHUNK_BYTES);
   let bytes = 0;
   for (;;) {
+    ports.signal.throwIfAborted();
     const length = file.read(buffer);
     if (length === 0) return { bytes };
     bytes += length;

@@ -7,7 +7,7 @@ import {
   type StoredObjectReader,
 } from '@waybill/core';
 import { type ContentReader, hashContents, hashLater, type LargeContent } from './large-contents.ts';
-import type { OperationThreadPorts } from './operation-thread-ports.ts';
+import type { TaskPorts } from './operation-thread-ports.ts';
 import { SpanBatch } from './span-batch.ts';
 import { digestAt, isOfOneFile, sameDigest, wrongDigest } from './task-failure.ts';
 
@@ -54,12 +54,12 @@ interface Opened {
  * read together and hashed in lanes; large ones are streamed.
  */
 export class StoredContents<Tag> {
-  readonly #ports: OperationThreadPorts;
+  readonly #ports: TaskPorts;
   readonly #algorithm: DigestAlgorithm;
   readonly #visitor: BlobVisitor<Tag>;
   readonly #batch: SpanBatch<SmallBlob<Tag>>;
 
-  constructor(ports: OperationThreadPorts, algorithm: DigestAlgorithm, visitor: BlobVisitor<Tag>) {
+  constructor(ports: TaskPorts, algorithm: DigestAlgorithm, visitor: BlobVisitor<Tag>) {
     this.#ports = ports;
     this.#algorithm = algorithm;
     this.#visitor = visitor;
@@ -93,6 +93,7 @@ export class StoredContents<Tag> {
       using reader = (await this.#open(object.key)).reader;
       let start = 0;
       while (start < rows.length) {
+        this.#ports.signal.throwIfAborted();
         const end = this.#endOfRun(object.blobs, rows, start);
         await this.#readRun(object, rows.slice(start, end), reader);
         start = end;
@@ -194,13 +195,13 @@ export class StoredContents<Tag> {
           reader: stack.use(opened.reader),
         });
         if (opened.immediate) now.push(content);
-        else await hashLater(this.#ports.digests, content, this.#algorithm);
+        else await hashLater(this.#ports, content, this.#algorithm);
       } catch (error) {
         if (!isOfOneFile(error)) throw error;
         this.#visitor.failed(tag, error);
       }
     }
-    hashContents(this.#ports.hasher, now, this.#algorithm);
+    hashContents(this.#ports, now, this.#algorithm);
   }
 
   async #open(key: ObjectKey): Promise<Opened> {

@@ -1,13 +1,10 @@
 import { decodeNames, type FileFailure, type WriteFilesInput, type WriteFilesOutput } from '@waybill/core';
-import type { OperationThreadPorts } from './operation-thread-ports.ts';
+import type { TaskPorts } from './operation-thread-ports.ts';
 import { StoredContents } from './stored-contents.ts';
 import { failureOf } from './task-failure.ts';
 
 /** Writes files from stored blobs. A file appears under its name only when its bytes were right. */
-export async function writeFiles(
-  ports: OperationThreadPorts,
-  input: WriteFilesInput,
-): Promise<WriteFilesOutput> {
+export async function writeFiles(ports: TaskPorts, input: WriteFilesInput): Promise<WriteFilesOutput> {
   using root = ports.targets.openRoot(input.root);
   const { replace } = input;
   const failures: FileFailure[] = [];
