@@ -37,7 +37,6 @@ export const sqliteDialect: SqlDialect = {
   translate: translateSqliteError,
 };
 
-/** `cross join` fixes the order of the loops: digests outside, the index inside. */
 /** In WAL mode `normal` syncs at checkpoints only; the log stays a prefix of what was committed. */
 function transactSoon<T>(db: Database, transaction: (db: Database) => Promise<T>): Promise<T> {
   return db.connection().execute(async (connection) => {
@@ -50,6 +49,7 @@ function transactSoon<T>(db: Database, transaction: (db: Database) => Promise<T>
   });
 }
 
+/** `cross join` fixes the order of the loops: digests outside, the index inside. */
 function findBlobs({ entityId, algorithm, digests }: DigestQuery): RawBuilder<unknown> {
   const count = digests.length / DIGEST_BYTES;
   return sql`(

@@ -1,3 +1,4 @@
+import { chmodSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build } from 'rolldown';
 
@@ -43,3 +44,5 @@ await build({
     comments: { legal: true },
   },
 });
+
+chmodSync(`${folder}/bin.js`, 0o755);

@@ -17,6 +17,7 @@ import {
   createGlobs,
   createLocalSource,
   createTargetTree,
+  type Disk,
   openFolderStore,
   openStatCache,
 } from '@waybill/store-fs';
@@ -35,6 +36,8 @@ export interface EmbeddedOptions {
   /** Told what a person should know and no call can answer: a cache that was thrown away. */
   readonly onWarning?: (message: string) => void;
   readonly faultPlan?: FaultPlan | undefined;
+  /** For tests: a disk that can lose what was not synced. */
+  readonly disk?: Disk | undefined;
 }
 
 /** Everything of the embedded mode, as the ports of stages and use cases. */
@@ -58,7 +61,14 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> 
   const catalog = opened.use(
     await openSqliteCatalog({ path: join(home, 'catalog.db'), clock: systemClock, faults }),
   );
-  const store = opened.use(await openFolderStore({ folder: storeFolder, random: systemRandom, faults }));
+  const store = opened.use(
+    await openFolderStore({
+      folder: storeFolder,
+      random: systemRandom,
+      faults,
+      ...(options.disk === undefined ? {} : { disk: options.disk }),
+    }),
+  );
   await claimStore({ home, catalogId: catalog.catalogId, store });
   const statCacheFile = join(home, 'cache', 'stat.db');
   const statCache = opened.use(

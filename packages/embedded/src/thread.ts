@@ -1,5 +1,11 @@
 import { workerData } from 'node:worker_threads';
-import { createContentHasher, createDigests, HashPermits, type ThreadEntry, threadTask } from '@waybill/hashing';
+import {
+  createContentHasher,
+  createDigests,
+  HashPermits,
+  type ThreadEntry,
+  threadTask,
+} from '@waybill/hashing';
 import { createSegmentFiles } from '@waybill/manifest-file';
 import { createOperationTasks } from '@waybill/operations';
 import { createIngestTasks } from '@waybill/pipeline';
@@ -45,10 +51,18 @@ export const walk: ThreadEntry<'walk'> = threadTask((input) => walkInThread(inpu
 export const ingestBatch: ThreadEntry<'ingestBatch'> = threadTask((input, call) =>
   ingest.ingestBatch(input, (question) => call.ask(question)),
 );
-export const ingestLarge: ThreadEntry<'ingestLarge'> = threadTask((input) => ingest.ingestLarge(input));
-export const writeFiles: ThreadEntry<'writeFiles'> = threadTask((input, call) => operations.writeFiles(input, call));
-export const compareFiles: ThreadEntry<'compareFiles'> = threadTask((input, call) => operations.compareFiles(input, call));
-export const checkObject: ThreadEntry<'checkObject'> = threadTask((input, call) => operations.checkObject(input, call));
+export const ingestLarge: ThreadEntry<'ingestLarge'> = threadTask((input, call) =>
+  ingest.ingestLarge(input, call.signal),
+);
+export const writeFiles: ThreadEntry<'writeFiles'> = threadTask((input, call) =>
+  operations.writeFiles(input, call),
+);
+export const compareFiles: ThreadEntry<'compareFiles'> = threadTask((input, call) =>
+  operations.compareFiles(input, call),
+);
+export const checkObject: ThreadEntry<'checkObject'> = threadTask((input, call) =>
+  operations.checkObject(input, call),
+);
 export const copyReferences: ThreadEntry<'copyReferences'> = threadTask((input, call) =>
   operations.copyReferences(input, call),
 );

@@ -100,9 +100,8 @@ async function* verifiedBlobs(
   const { offsets, lengths } = blobs;
   for (let row = 0; row < lengths.length; ) {
     const first = offsets[row] ?? 0;
-    const end = endOfRun(blobs, row);
-    const runEnd = (offsets[end - 1] ?? 0) + (lengths[end - 1] ?? 0);
-    const range = { offset: first, length: runEnd - first };
+    const { end, endOffset } = endOfRun(blobs, row);
+    const range = { offset: first, length: endOffset - first };
     const run = range.length === 0 ? new Uint8Array() : await ports.store.readRange(pack.key, range, options);
     for (; row < end; row++) {
       const start = (offsets[row] ?? 0) - first;
@@ -117,15 +116,19 @@ async function* verifiedBlobs(
   }
 }
 
-function endOfRun({ offsets, lengths }: BlobRows, start: number): number {
+/** The row behind the run that begins with `start`, and the position behind the run's last byte. */
+function endOfRun({ offsets, lengths }: BlobRows, start: number): { end: number; endOffset: number } {
   const first = offsets[start] ?? 0;
+  let endOffset = first + (lengths[start] ?? 0);
   let end = start + 1;
   for (; end < lengths.length; end++) {
-    const before = (offsets[end - 1] ?? 0) + (lengths[end - 1] ?? 0);
     const offset = offsets[end] ?? 0;
-    if (offset - before > RUN_GAP_BYTES || offset + (lengths[end] ?? 0) - first > RUN_BYTES) break;
+    const rowEnd = offset + (lengths[end] ?? 0);
+    if (offset - endOffset > RUN_GAP_BYTES || rowEnd - first > RUN_BYTES) break;
+    // An empty blob lies where its neighbour begins, and may come behind it.
+    endOffset = Math.max(endOffset, rowEnd);
   }
-  return end;
+  return { end, endOffset };
 }
 
 function verifyBlob(

@@ -294,11 +294,11 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   fc.constant<Action>({ kind: 'wait' }),
 );
 
-/** Contents are few, so that versions share them; one is large. */
+/** Contents are few, so that versions share them; one is empty, one is large. */
 function treeWith(numbers: readonly number[]): Tree {
   return treeOf(
     Object.fromEntries(
-      numbers.map((number) => [`f${number}`, `${number}`.repeat(number === 9 ? 600 : 20 + number)]),
+      numbers.map((number) => [`f${number}`, `${number}`.repeat([0, 600][number] ?? 18 + number)]),
     ),
   );
 }

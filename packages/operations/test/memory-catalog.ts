@@ -301,7 +301,8 @@ export class MemoryCatalog implements BlobIndex {
 
   listObjectBlobs(objectId: number): Promise<BlobRows> {
     const rows = [...this.blobs.values()].filter((blob) => blob.objectId === objectId);
-    rows.sort((a, b) => a.offset - b.offset);
+    // Empty blobs come behind their neighbour, where a sort by offset alone may put them.
+    rows.sort((a, b) => a.offset - b.offset || b.length - a.length);
     return Promise.resolve({
       digests: Uint8Array.fromHex(rows.map(({ hex }) => hex).join('')),
       offsets: Float64Array.from(rows, ({ offset }) => offset),

@@ -17,7 +17,7 @@ import {
 import type { IngestContext } from './ingest-context.ts';
 
 const NOTICES_IN_MESSAGE = 20;
-const NOTICES_IN_DETAILS = 10_000;
+const NOTICES_IN_DETAILS = 100_000;
 
 /** What one pass over the merged entries gives. */
 interface Totals {
@@ -174,7 +174,7 @@ async function noticesError(
   const page = { ingestId: ingest.ingestId, severity: of.severity, limit: NOTICES_IN_DETAILS };
   const notices = await ports.catalog.listNotices(page);
   const lines = notices.slice(0, NOTICES_IN_MESSAGE).map((notice) => `\n  ${describeNotice(notice)}`);
-  if (of.count > lines.length) lines.push(`\n  and ${of.count - lines.length} more`);
+  if (of.count > lines.length) lines.push(`\n  and ${of.count - lines.length} more; --json lists them`);
   const code = of.severity === 'failed' ? failureCode(notices) : 'SOURCE_LEFT_OUT';
   const what = of.severity === 'failed' ? 'could not be read' : 'would be left out (--strict)';
   const message = `${of.count} path${of.count === 1 ? '' : 's'} ${what}; nothing was committed:${lines.join('')}`;

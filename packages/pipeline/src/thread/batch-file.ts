@@ -1,10 +1,10 @@
 import {
+  type ArtifactError,
   type BatchContext,
   type CachedDigest,
   type CacheRow,
   digestToBase64,
   type Entry,
-  encodeError,
   type FileStat,
   type NewNotice,
   quotePath,
@@ -86,6 +86,6 @@ export function changed(path: string): NewNotice {
   );
 }
 
-export function unreadable(path: string, error: unknown): NewNotice {
-  return failedNotice(path, 'unreadable', encodeError(error).message);
+export function unreadable(path: string, error: ArtifactError): NewNotice {
+  return failedNotice(path, error.code === 'SOURCE_CHANGED' ? 'vanished' : 'unreadable', error.message);
 }

@@ -8,11 +8,15 @@ import {
   type SourceFile,
 } from '@waybill/core';
 import { type BatchFile, cacheRowOf, changed, entryOf, unreadable } from './batch-file.ts';
-import type { IngestThreadPorts } from './ingest-thread-ports.ts';
+import type { IngestThreadPorts, StopSignal } from './ingest-thread-ports.ts';
 
 /** Hashes large files in lanes, each from one reading; what is stored is a copy made of the very bytes hashed. */
-export function ingestLarge(ports: IngestThreadPorts, input: IngestLargeInput): IngestLargeOutput {
-  const streams = input.files.map((file) => new LargeStream(ports, file));
+export function ingestLarge(
+  ports: IngestThreadPorts,
+  input: IngestLargeInput,
+  stop: StopSignal,
+): IngestLargeOutput {
+  const streams = input.files.map((file) => new LargeStream({ ports, file, stop }));
   try {
     const open = streams.filter((stream) => stream.open());
     ports.hasher.hashStreams(open, input.algorithm);
@@ -24,15 +28,21 @@ export function ingestLarge(ports: IngestThreadPorts, input: IngestLargeInput): 
 
 class LargeStream implements HashStream, Disposable {
   readonly #ports: IngestThreadPorts;
+  readonly #stop: StopSignal;
   readonly #file: IngestLargeInput['files'][number];
   #source: SourceFile | undefined;
   #item: BatchFile | undefined;
   #notice: NewNotice | undefined;
   #copied = 0;
 
-  constructor(ports: IngestThreadPorts, file: IngestLargeInput['files'][number]) {
-    this.#ports = ports;
-    this.#file = file;
+  constructor(stream: {
+    ports: IngestThreadPorts;
+    file: IngestLargeInput['files'][number];
+    stop: StopSignal;
+  }) {
+    this.#ports = stream.ports;
+    this.#file = stream.file;
+    this.#stop = stream.stop;
   }
 
   get sizeBytes(): number {
@@ -63,6 +73,7 @@ class LargeStream implements HashStream, Disposable {
   }
 
   read(target: Uint8Array): number {
+    this.#stop.throwIfAborted();
     let length = 0;
     this.#guard(() => {
       length = this.#source?.read(target) ?? 0;

@@ -24,3 +24,9 @@ export interface IngestThreadPorts {
 
 /** Asks the shard, which lives in the main thread. */
 export type AskShard = (question: BatchQuestion) => Promise<BatchAnswer>;
+
+/** Tells a thread that is busy that nobody wants its work any more. */
+export interface StopSignal {
+  /** @throws ArtifactError `CANCELLED` */
+  throwIfAborted(): void;
+}
