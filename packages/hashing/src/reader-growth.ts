@@ -1,7 +1,7 @@
 import type { ProcessorUse } from './processor-meter.ts';
 
 /** Below this share of the processors they could use, threads wait for a disk. */
-const WAITING_BELOW = 0.5;
+const WAITING_BELOW = 0.8;
 /** Looks in a row that must say so. */
 const LOOKS = 2;
 

@@ -22,7 +22,7 @@ const READERS_MIN = 8;
 /** How long a cancelled task may take to notice before its thread is ended. */
 const CANCEL_GRACE_MS = 5_000;
 /** How often the use of the processors is looked at: some timer ticks of the system, which counts it by them. */
-const LOOK_EVERY_MS = 40;
+const LOOK_EVERY_MS = 50;
 /** A thread above the first ones ends after this long without work. */
 const IDLE_TIMEOUT_MS = 10_000;
 /**

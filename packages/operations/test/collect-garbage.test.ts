@@ -224,6 +224,16 @@ describe('collectGarbage', () => {
     expect([...ports.memory.catalog.objects.values()].map((object) => object.key)).toEqual([key]);
   });
 
+  test('an empty blob is rewritten beside its neighbour', async () => {
+    const ports = createMemoryPorts();
+    const kept = treeOf({ empty: '', z: 'z'.repeat(200) });
+    const doomed = await put(ports, new Map([...treeOf({ a: '1'.repeat(500) }), ...kept]), { packBlobs: 3 });
+    const version = await put(ports, kept);
+    await ports.catalog.deleteVersion(doomed.versionId, { deleteAliases: true });
+    expect(await collectGarbage(ports, NOW)).toMatchObject([{ packsRewritten: 1, packsDamaged: [] }]);
+    expectClean(ports, new Map([[version.versionId, kept]]));
+  });
+
   test('a rewrite that another collection overtook leaves nothing behind', async () => {
     const ports = createMemoryPorts();
     const doomed = await put(ports, treeOf({ a: '1'.repeat(200), b: 'kept' }));
@@ -298,7 +308,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
 function treeWith(numbers: readonly number[]): Tree {
   return treeOf(
     Object.fromEntries(
-      numbers.map((number) => [`f${number}`, `${number}`.repeat([0, 600][number] ?? 18 + number)]),
+      numbers.map((number) => [`f${number}`, `${number}`.repeat([0, 600][number] ?? 300 + number)]),
     ),
   );
 }

@@ -200,7 +200,10 @@ class ShardWork {
     const { signal } = this.#context;
     switch (question.kind) {
       case 'proven':
-        return { kind: 'proven', ingests: await catalog.committedIngests(question.ingests, { signal }) };
+        return {
+          kind: 'proven',
+          ingests: await catalog.committedIngests(question.ingests, { entity: this.#batch.entity, signal }),
+        };
       case 'present':
         return { kind: 'present', present: await this.#storer.present(question.digests) };
       case 'claim': {

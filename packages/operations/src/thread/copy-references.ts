@@ -9,6 +9,7 @@ import {
   type WriteFilesOutput,
 } from '@waybill/core';
 import { type ContentReader, hashContents, type LargeContent } from './large-contents.ts';
+import { openReference } from './open-reference.ts';
 import type { TaskPorts } from './operation-thread-ports.ts';
 import { SpanBatch } from './span-batch.ts';
 import { digestAt, failureOf, isOfOneFile, sameDigest, wrongDigest } from './task-failure.ts';
@@ -101,18 +102,14 @@ class ReferenceCopy {
   #open(item: number): SourceFile {
     const path = this.#sources[item] ?? '';
     try {
-      return this.#ports.files.open(path);
+      return openReference(this.#ports, path);
     } catch (error) {
       if (!isOfOneFile(error)) throw error;
       const expected = digestAt(this.#input.digests, item).toBase64();
-      throw new ArtifactError(
-        error.code,
-        `the file it refers to cannot be read: ${error.message} (expected digest ${expected})`,
-        {
-          cause: error,
-          details: { subject: path },
-        },
-      );
+      throw new ArtifactError(error.code, `${error.message} (expected digest ${expected})`, {
+        cause: error,
+        details: { subject: path },
+      });
     }
   }
 

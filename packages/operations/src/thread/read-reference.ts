@@ -1,4 +1,5 @@
 import type { ReadReferenceInput, ThreadTasks } from '@waybill/core';
+import { openReference } from './open-reference.ts';
 import type { TaskPorts } from './operation-thread-ports.ts';
 
 const CHUNK_BYTES = 1_048_576;
@@ -11,7 +12,7 @@ export async function readReference(
   input: ReadReferenceInput,
   ask: (question: Task['question']) => Promise<Task['answer']>,
 ): Promise<Task['output']> {
-  using file = ports.files.open(input.path);
+  using file = openReference(ports, input.path);
   const buffer = new Uint8Array(CHUNK_BYTES);
   let bytes = 0;
   for (;;) {
