@@ -1,7 +1,9 @@
-import type { ProcessorUse } from './processor-meter.ts';
+import type { ProcessUse } from './process-meter.ts';
 
-/** Below this share of the processors they could use, threads wait for a disk. */
-const WAITING_BELOW = 0.8;
+/** Bytes read from a disk, not from the page cache, between two looks: the disk is what is waited for. */
+const DISK_BYTES_MIN = 1024 * 1024;
+/** Below this share of the processors they could use, threads wait for something else, say a file server. */
+const WAITING_BELOW = 0.5;
 /** Looks in a row that must say so. */
 const LOOKS = 2;
 
@@ -30,11 +32,15 @@ export class ReaderGrowth {
    * Takes note of what the process did since the last look. `working` is how many tasks had no one but the disk and the
    * processors to wait for: with fewer of them than there may be, nothing follows.
    */
-  observe({ elapsedMs, cpuMs, queuedMs }: ProcessorUse, working: number): void {
-    const possibleMs = elapsedMs * Math.min(this.#concurrency, this.#cpus);
-    const low = working >= this.#concurrency && cpuMs + queuedMs < possibleMs * WAITING_BELOW;
+  observe(use: ProcessUse, working: number): void {
+    if (working < this.#concurrency) {
+      this.#lowLooks = 0;
+      return;
+    }
+    const possibleMs = use.elapsedMs * Math.min(this.#concurrency, this.#cpus);
+    const low = use.cpuMs + use.queuedMs < possibleMs * WAITING_BELOW;
     this.#lowLooks = low ? this.#lowLooks + 1 : 0;
-    if (this.#lowLooks < LOOKS) return;
+    if (use.diskBytes < DISK_BYTES_MIN && this.#lowLooks < LOOKS) return;
     this.#lowLooks = 0;
     this.#concurrency = Math.min(this.max, this.#concurrency * 2);
   }

@@ -13,7 +13,7 @@ import type { Piscina } from 'piscina';
 import { AdmissionQueue } from './admission-queue.ts';
 import { type HashPermits, processorCount } from './hash-permits.ts';
 import { serveCalls } from './port-calls.ts';
-import { ProcessorMeter } from './processor-meter.ts';
+import { ProcessMeter } from './process-meter.ts';
 import { ReaderGrowth } from './reader-growth.ts';
 import { CONTROL_WORDS, STOP_WORD, type TaskMessage, type TaskReply, THREAD_WORD } from './thread-task.ts';
 
@@ -21,7 +21,7 @@ import { CONTROL_WORDS, STOP_WORD, type TaskMessage, type TaskReply, THREAD_WORD
 const READERS_MIN = 8;
 /** How long a cancelled task may take to notice before its thread is ended. */
 const CANCEL_GRACE_MS = 5_000;
-/** How often the use of the processors is looked at: some timer ticks of the system, which counts it by them. */
+/** How often the process's load is looked at: some timer ticks of the system, which counts processor time by them. */
 const LOOK_EVERY_MS = 50;
 /** A thread above the first ones ends after this long without work. */
 const IDLE_TIMEOUT_MS = 10_000;
@@ -188,12 +188,12 @@ class ThreadPool implements HashPool {
     }
   }
 
-  /** Begins to look at the use of the processors when all places are taken and there could be more. */
+  /** Begins to look at the load of the process when all places are taken and there could be more. */
   #watch(): void {
     const mayGrow = (): boolean =>
       this.#running.size >= this.concurrency && this.concurrency < this.#growth.max;
     if (this.#lookTimer !== undefined || !mayGrow()) return;
-    const meter = new ProcessorMeter();
+    const meter = new ProcessMeter();
     this.#lookTimer = setInterval(() => {
       const working = [...this.#running].filter(({ questions }) => questions === 0).length;
       this.#growth.observe(meter.look(), working);

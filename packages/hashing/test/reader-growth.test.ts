@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { ReaderGrowth } from '../src/reader-growth.ts';
 
-const waiting = { elapsedMs: 40, cpuMs: 10, queuedMs: 0 };
+const waiting = { elapsedMs: 40, cpuMs: 10, queuedMs: 0, diskBytes: 0 };
 const MANY = 100;
 
 test('doubles up to the most while tasks wait and there are enough of them', () => {
@@ -15,13 +15,30 @@ test('doubles up to the most while tasks wait and there are enough of them', () 
 });
 
 test.each([
-  { reason: 'the processors are busy', use: { elapsedMs: 40, cpuMs: 60, queuedMs: 0 }, working: MANY },
-  { reason: 'others have the processors', use: { elapsedMs: 40, cpuMs: 10, queuedMs: 50 }, working: MANY },
+  {
+    reason: 'the processors are busy',
+    use: { elapsedMs: 40, cpuMs: 60, queuedMs: 0, diskBytes: 4096 },
+    working: MANY,
+  },
+  {
+    reason: 'others have the processors',
+    use: { elapsedMs: 40, cpuMs: 10, queuedMs: 50, diskBytes: 0 },
+    working: MANY,
+  },
   { reason: 'tasks are too few, or wait for answers', use: waiting, working: 1 },
+  { reason: 'tasks are too few for the disk', use: { ...waiting, diskBytes: 1e8 }, working: 1 },
 ])('does not grow when $reason', ({ use, working }) => {
   const growth = new ReaderGrowth({ start: 2, max: 8, cpus: 2 });
   for (let i = 0; i < 10; i++) growth.observe(use, working);
   expect(growth.concurrency).toBe(2);
+});
+
+test('doubles with every look that sees the disk read, busy or not', () => {
+  const growth = new ReaderGrowth({ start: 2, max: 8, cpus: 2 });
+  for (const expected of [4, 8, 8]) {
+    growth.observe({ elapsedMs: 40, cpuMs: 80, queuedMs: 0, diskBytes: 5e6 }, MANY);
+    expect(growth.concurrency).toBe(expected);
+  }
 });
 
 test('one low look among others is not enough', () => {

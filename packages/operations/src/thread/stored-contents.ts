@@ -116,7 +116,7 @@ export class StoredContents<Tag> {
       const offset = blobs.offsets[row] ?? 0;
       const rowEnd = offset + (blobs.lengths[row] ?? 0);
       if (offset - runEnd > RUN_GAP_BYTES || rowEnd - first > runBytes) break;
-      runEnd = rowEnd;
+      runEnd = Math.max(runEnd, rowEnd);
     }
     return end;
   }

@@ -4,36 +4,42 @@ const NANOSECONDS_PER_MS = 1e6;
 const MICROSECONDS_PER_MS = 1e3;
 /** One folder for each thread of this process (Linux). */
 const THREADS_FOLDER = '/proc/self/task';
+const IO_FILE = '/proc/self/io';
 
-/** What this process did with the processors for a while, in milliseconds. */
-export interface ProcessorUse {
+/** What this process did for a while, summed over its threads. */
+export interface ProcessUse {
   readonly elapsedMs: number;
-  /** Sum over the threads. */
   readonly cpuMs: number;
-  /** Time that threads were ready to run while other processes had the processors; 0 where the system does not tell. */
+  /** Time that threads were ready to run but had no processor; 0 where the system does not tell. */
   readonly queuedMs: number;
+  /** Bytes that came from a disk rather than from the page cache; 0 where the system does not tell. */
+  readonly diskBytes: number;
 }
 
-/** Looks at the processor time of the whole process, again and again. */
-export class ProcessorMeter {
+/** Looks at the processor time and the disk reads of the whole process, again and again. */
+export class ProcessMeter {
   #at: number = performance.now();
   #cpuMs: number = cpuMsSoFar();
   #queuedMs: number = queuedMsSoFar();
+  #diskBytes: number = diskBytesSoFar();
 
   /** What happened since the last look. */
-  look(): ProcessorUse {
+  look(): ProcessUse {
     const at = performance.now();
     const cpuMs = cpuMsSoFar();
     const queuedMs = queuedMsSoFar();
-    const use: ProcessorUse = {
+    const diskBytes = diskBytesSoFar();
+    const use: ProcessUse = {
       elapsedMs: at - this.#at,
       cpuMs: cpuMs - this.#cpuMs,
       // Threads that ended meanwhile take their time with them.
       queuedMs: Math.max(0, queuedMs - this.#queuedMs),
+      diskBytes: diskBytes - this.#diskBytes,
     };
     this.#at = at;
     this.#cpuMs = cpuMs;
     this.#queuedMs = queuedMs;
+    this.#diskBytes = diskBytes;
     return use;
   }
 }
@@ -41,6 +47,15 @@ export class ProcessorMeter {
 function cpuMsSoFar(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / MICROSECONDS_PER_MS;
+}
+
+function diskBytesSoFar(): number {
+  try {
+    const [, bytes = '0'] = /^read_bytes: (\d+)$/m.exec(readFileSync(IO_FILE, 'latin1')) ?? [];
+    return Number(bytes);
+  } catch {
+    return 0;
+  }
 }
 
 function queuedMsSoFar(): number {
