@@ -66,7 +66,11 @@ it('loses nothing that was committed when the power fails after any effect', asy
     losses++;
     // If the version was committed before the kill, all of it must be there before anything is repaired by a put.
     const check = await run(['store', 'check'], life);
-    expect(check, `after point ${point}`).toMatchObject({ damagedManifests: 0, damagedEntries: 0, damagedBlobs: 0 });
+    expect(check, `after point ${point}`).toMatchObject({
+      damagedManifests: 0,
+      damagedEntries: 0,
+      damagedBlobs: 0,
+    });
     expect(await run(['put', tree, '--name', 'data', '--type', 'dataset'], life)).toMatchObject({ digest });
     await run(['gc', '--grace', '0'], life);
     expect(await run(['store', 'check'], life), `after point ${point}`).toMatchObject({ ok: true });
