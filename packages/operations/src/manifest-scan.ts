@@ -66,7 +66,7 @@ export async function* scanEntries(
       if (step.done === true) return;
       const block = step.value;
       for (const { path } of block) {
-        if (false) {
+        if (before !== undefined && compareUtf8(before, path) >= 0) {
           throw corruptManifest(version, `has ${quotePath(path)} behind ${quotePath(before)}`);
         }
         before = path;
