@@ -18,7 +18,7 @@ export function compareUtf8(a: string, b: string): number {
 /** Ranks a UTF-16 code unit so that surrogates sort behind the rest of the basic plane. */
 function codePointRank(unit: number): number {
   if (unit < 0xd800) return unit;
-  return unit >= 0xe000 ? unit - 0x2000 : unit + 0x2000;
+  return unit >= 0xe000 ? unit - 0x800 : unit + 0x2000;
 }
 
 /** Compares byte strings as `memcmp` does, a shorter prefix first. */

@@ -23,6 +23,19 @@ describe('UTF-8 order', () => {
     );
   });
 
+  it('is right at every border of the encoding, for every pair', () => {
+    const characters = [
+      0, 0x7f, 0x80, 0x7ff, 0x800, 0xbfff, 0xc000, 0xd55c, 0xd7ff, 0xe000, 0xff01, 0xffff, 0x10000, 0x10ffff,
+    ];
+    for (const left of characters) {
+      for (const right of characters) {
+        expect(sign(compareUtf8(String.fromCodePoint(left), String.fromCodePoint(right)))).toBe(
+          sign(left - right),
+        );
+      }
+    }
+  });
+
   it('differs from the default order where astral characters meet U+E000..U+FFFF', () => {
     const names = ['\u{1f600}', '\ufb01', 'z'];
     expect(names.toSorted(compareUtf8)).toEqual(['z', '\ufb01', '\u{1f600}']);

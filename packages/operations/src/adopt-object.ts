@@ -57,7 +57,8 @@ export async function rightBlobs(
 }
 
 /**
- * Adds the object to the index; a blob the index has elsewhere stays there. Answers how many blobs are now the object's.
+ * Adds the object to the index; a blob the index has elsewhere stays there. Answers how many blobs it holds, 0 when it
+ * is gone.
  */
 export async function adoptObject(
   ports: Pick<OperationPorts, 'catalog' | 'store' | 'faults'>,
@@ -66,12 +67,9 @@ export async function adoptObject(
 ): Promise<number> {
   const { entity, key, kind, algorithm, sizeBytes, blobs } = object;
   ports.faults.reach('index.adopt');
-  const adopted = await ports.catalog.adoptObject(
-    { entity, key, kind, algorithm, sizeBytes, blobs },
-    options,
-  );
+  await ports.catalog.adoptObject({ entity, key, kind, algorithm, sizeBytes, blobs }, options);
   // A collection that knew the object longer may have removed its bytes since they were read.
-  if ((await ports.store.sizeOf(key, options)) === sizeBytes) return adopted;
+  if ((await ports.store.sizeOf(key, options)) === sizeBytes) return blobs.lengths.length;
   await ports.catalog.dropBlobs({ entity, algorithm, digests: blobs.digests }, options);
   return 0;
 }

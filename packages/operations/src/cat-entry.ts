@@ -79,21 +79,24 @@ async function locate(ports: OperationPorts, of: EntryOf, options: OperationOpti
   );
 }
 
-/** The stored bytes; when gc moved them between the look-up and the first read, from where they are now. */
+/** The stored bytes; when gc moves them on the way, the rest from where they are then. */
 async function* storedChunks(
   ports: OperationPorts,
   of: EntryOf & { location: BlobLocation },
   options: OperationOptions,
 ): AsyncGenerator<Uint8Array> {
-  let yielded = false;
+  const { key, offset, length } = of.location;
+  let sent = 0;
   try {
     for await (const chunk of rangeOf(ports, of.location, options)) {
-      yielded = true;
+      sent += chunk.length;
       yield chunk;
     }
   } catch (error) {
-    if (yielded || !(error instanceof ArtifactError) || error.code !== 'MISSING_BLOB') throw error;
-    yield* rangeOf(ports, await locate(ports, of, options), options);
+    if (!(error instanceof ArtifactError) || error.code !== 'MISSING_BLOB') throw error;
+    const now = await locate(ports, of, options);
+    if (now.key === key && now.offset === offset) throw error;
+    yield* rangeOf(ports, { ...now, offset: now.offset + sent, length: length - sent }, options);
   }
 }
 

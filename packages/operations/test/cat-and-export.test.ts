@@ -70,6 +70,28 @@ describe('catEntry', () => {
     expect(Buffer.concat(await Array.fromAsync(chunks)).toString()).toBe('content');
   });
 
+  test('goes on at the new place of an object that gc moves while it is read', async () => {
+    const ports = createMemoryPorts();
+    ports.memory.store.chunkBytes = 300_000;
+    await put(ports, treeOf({ a: LARGE }));
+    const { chunks } = await catEntry(ports, { ref, path: 'a' });
+    const object = [...ports.memory.catalog.objects.values()][0];
+    const bytes = ports.memory.store.objects.get(object?.key ?? '');
+    if (object === undefined || bytes === undefined) throw new Error('no object');
+    let read = 0;
+    ports.memory.store.onRead = () => {
+      if (++read !== 5) return;
+      ports.memory.store.objects.delete(object.key);
+      ports.memory.store.objects.set('team/blobs/moved', bytes);
+      Object.assign(object, { key: 'team/blobs/moved' });
+    };
+    expect(Buffer.concat(await Array.fromAsync(chunks)).toString()).toBe(LARGE);
+    ports.memory.store.objects.delete('team/blobs/moved');
+    expect(
+      (await errorOf(async () => Array.fromAsync((await catEntry(ports, { ref, path: 'a' })).chunks))).code,
+    ).toBe('MISSING_BLOB');
+  });
+
   test('a reference that changed, one left early, one elsewhere', async () => {
     const ports = createMemoryPorts();
     const digest = digestOf('was').toBase64();

@@ -96,6 +96,15 @@ describe('diffVersions', () => {
     ]);
   });
 
+  test('an equal digest with another size is no move', async () => {
+    const ports = createMemoryPorts();
+    const digest = digestOf('x').toBase64();
+    await put(ports, treeOf({ a: { ref: 's3://b/a', digest, sizeBytes: 1 } }), { name: 'from' });
+    await put(ports, treeOf({ b: { ref: 's3://b/b', digest, sizeBytes: 2 } }), { name: 'to' });
+    const { found } = await diff(ports);
+    expect(found.map(({ kind }) => kind)).toEqual(['removed', 'added']);
+  });
+
   test('equal versions are known by their digest', async () => {
     const ports = createMemoryPorts();
     await put(ports, treeOf({ a: '1' }), { name: 'from' });

@@ -1,11 +1,22 @@
+import { crc32 } from 'node:zlib';
 import { getVersion } from '@waybill/operations';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { literalPrefix } from '../src/get-version.ts';
 import { clashes, content, tree } from './arbitraries.ts';
 import { digestOf } from './memory-digests.ts';
+import { encodeMemoryManifest } from './memory-manifests.ts';
 import { createMemoryPorts, type MemoryPorts } from './memory-ports.ts';
-import { bytesOf, errorOf, put, refTo, storedContents, type Tree, treeOf } from './memory-world.ts';
+import {
+  bytesOf,
+  entriesOf,
+  errorOf,
+  put,
+  refTo,
+  storedContents,
+  type Tree,
+  treeOf,
+} from './memory-world.ts';
 
 const ROOT = '/target';
 
@@ -185,6 +196,27 @@ describe('getVersion', () => {
     const damaged = await errorOf(() => getVersion(ports, { ref: refTo('data'), root: ROOT, only: [] }));
     expect(damaged.code).toBe('CORRUPT');
     expect(damaged.message).toContain('team/project/data:v0');
+  });
+
+  test('a manifest that is out of order, or has another number of entries', async () => {
+    for (const change of ['order', 'count'] as const) {
+      const ports = createMemoryPorts();
+      const tree = treeOf({ a: 'first', b: 'second', c: 'third', d: 'fourth' });
+      const entries = entriesOf(tree);
+      if (change === 'order') entries.splice(1, 2, ...entries.slice(1, 3).reverse());
+      await put(ports, tree);
+      const [version] = ports.memory.catalog.versions;
+      if (version === undefined) throw new Error('no version');
+      const bytes = encodeMemoryManifest(entries);
+      ports.memory.store.objects.set(version.manifest.key, bytes);
+      const lines = entries.map(({ path, digest }) => `${path}:${digest}\n`).join('');
+      version.digest = digestOf(`wandb-artifact-manifest-v1\n${lines}`).toHex();
+      version.manifest = { ...version.manifest, sizeBytes: bytes.length, footerCrc32: crc32(bytes) };
+      if (change === 'count') version.entryCount++;
+      const error = await errorOf(() => getVersion(ports, { ref: refTo('data'), root: ROOT, only: [] }));
+      expect(error.code).toBe('CORRUPT');
+      expect(error.message).toContain(change === 'order' ? '"b" behind "c"' : '4 entries instead of 5');
+    }
   });
 
   test('a path that leads outside is refused', async () => {

@@ -10,7 +10,7 @@ import {
 } from '@waybill/core';
 
 /** Rows of one block: small, so that every path through block borders is taken. */
-export const BLOCK_ROWS = 3;
+const BLOCK_ROWS = 3;
 
 export function encodeMemoryManifest(entries: readonly Entry[]): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(entries));

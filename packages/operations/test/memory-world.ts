@@ -16,7 +16,7 @@ import { encodeMemoryManifest } from './memory-manifests.ts';
 import { ARENA_BYTES, type MemoryPorts } from './memory-ports.ts';
 
 export const ENTITY = 'team';
-export const PROJECT = 'project';
+const PROJECT = 'project';
 
 /** Content of an entry: stored bytes, or a reference. */
 export type Content =

@@ -302,10 +302,10 @@ it('two puts to one artifact at once get two versions, or one when they are equa
   const [first, second] = await Promise.all(
     ['one', 'two'].map((name) => ingest(shop.ports, shop.request({ paths: [join(shop.tree, name)] }))),
   );
-  expect([first?.version.index, second?.version.index].toSorted()).toEqual([0, 1]);
+  expect(new Set([first?.version.index, second?.version.index])).toEqual(new Set([0, 1]));
   const same = [shop.request({ aliases: ['a'] }), shop.request({ aliases: ['b'] })];
   const [third, fourth] = await Promise.all(same.map((request) => ingest(shop.ports, request)));
   expect(third?.version.index).toBe(2);
   expect(fourth?.version.index).toBe(2);
-  expect([third?.created, fourth?.created].toSorted()).toEqual([false, true]);
+  expect(new Set([third?.created, fourth?.created])).toEqual(new Set([false, true]));
 });

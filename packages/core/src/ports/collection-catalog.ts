@@ -101,7 +101,7 @@ export interface CollectionCatalog {
   ): Promise<number>;
   /** Empties the entity's index before it is rebuilt from the store; makes stat cache proofs so far void. */
   resetIndex(entity: string, options?: CallOptions): Promise<void>;
-  /** Adds a durable object found in the store with its blobs. */
+  /** Adds a durable object found in the store with its blobs; answers its id. */
   adoptObject(
     object: {
       entity: string;

@@ -32,7 +32,7 @@ export interface BlobVisitor<Tag> {
   failed(tag: Tag, error: ArtifactError): void;
 }
 
-export interface LargeBlobSink extends Disposable {
+interface LargeBlobSink extends Disposable {
   write(chunk: Uint8Array): void;
   commit(): void;
 }
