@@ -1,6 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { runHashBench } from '../../packages/hashing/bench/hash-bench.ts';
+import { runManifestBench } from '../../packages/manifest-file/bench/manifest-bench.ts';
 import { type BenchOptions, type BenchRow, isMet, printMachine, printRow } from './bench-report.ts';
 import { runGetBench } from './get-bench.ts';
 import { runMemoryBench } from './memory-bench.ts';
@@ -8,6 +10,8 @@ import { runPutBench } from './put-bench.ts';
 import { runStartupBench } from './startup-bench.ts';
 
 const SUITES: Readonly<Record<string, (options: BenchOptions) => Promise<BenchRow[]>>> = {
+  hash: runHashBench,
+  manifest: runManifestBench,
   put: runPutBench,
   get: runGetBench,
   memory: runMemoryBench,

@@ -4,13 +4,14 @@ const NANOSECONDS_PER_MS = 1e6;
 const MICROSECONDS_PER_MS = 1e3;
 /** One folder for each thread of this process (Linux). */
 const THREADS_FOLDER = '/proc/self/task';
+const MAIN_THREAD = String(process.pid);
 const IO_FILE = '/proc/self/io';
 
 /** What this process did for a while, summed over its threads. */
 export interface ProcessUse {
   readonly elapsedMs: number;
   readonly cpuMs: number;
-  /** Time that threads were ready to run but had no processor; 0 where the system does not tell. */
+  /** Time that threads, except the main one, were ready to run but had no processor; 0 where the system does not tell. */
   readonly queuedMs: number;
   /** Bytes that came from a disk rather than from the page cache; 0 where the system does not tell. */
   readonly diskBytes: number;
@@ -66,7 +67,9 @@ function queuedMsSoFar(): number {
     return 0;
   }
   let sumMs = 0;
-  for (const thread of threads) sumMs += queuedMsOf(thread);
+  for (const thread of threads) {
+    if (thread !== MAIN_THREAD) sumMs += queuedMsOf(thread);
+  }
   return sumMs;
 }
 

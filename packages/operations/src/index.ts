@@ -1,7 +1,8 @@
 export { catEntry } from './cat-entry.ts';
-export { checkStore } from './check-store.ts';
+export { checkStore } from './check/check-store.ts';
+export { rebuildIndex } from './check/rebuild-index.ts';
 export { checkoutVersion } from './checkout-version.ts';
-export { collectGarbage } from './collect-garbage.ts';
+export { collectGarbage } from './collect/collect-garbage.ts';
 export { diffVersions } from './diff-versions.ts';
 export { addAliases, deleteVersion, editVersion, removeAliases } from './edit-version.ts';
 export { exportManifest } from './export-manifest.ts';
@@ -9,7 +10,6 @@ export { getVersion } from './get-version.ts';
 export { listEntries } from './list-entries.ts';
 export { listArtifacts, listVersions, showVersion } from './list-versions.ts';
 export type { OperationOptions, OperationPorts, OperationProgress } from './operation-ports.ts';
-export { rebuildIndex } from './rebuild-index.ts';
 export { resolveVersion } from './resolve-version.ts';
 export type {
   ArtifactScope,

@@ -203,7 +203,10 @@ export interface CollectReport {
 }
 
 export interface CheckRequest {
-  /** Takes damaged and missing blobs out of the index, so that the next `put` of their content stores it anew. */
+  /**
+   * Takes damaged and missing blobs out of the index, so that the next `put` of their content stores it anew, and
+   * writes packs whose list of blobs is damaged anew.
+   */
   readonly repair: boolean;
   /** Absent: every entity. */
   readonly entity?: string;
@@ -249,7 +252,7 @@ export interface CheckResult {
   readonly damagedManifests: number;
   readonly damagedEntries: number;
   readonly leftovers: number;
-  /** Blobs taken out of the index. */
+  /** Blobs taken out of the index, and packs written anew. */
   readonly repaired: number;
 }
 

@@ -133,6 +133,20 @@ describe('checkStore', () => {
     expect((await check(ports)).findings.at(-1)).toMatchObject({ kind: 'damaged-manifest' });
   });
 
+  test('a pack with a damaged list of its blobs is written anew', async () => {
+    const ports = createMemoryPorts();
+    await put(ports, TREE, { packBlobs: 4 });
+    const pack = keyIn(ports, 'packs');
+    ports.memory.store.damage(pack, (ports.memory.store.objects.get(pack)?.length ?? 0) - 1);
+    const { findings, result } = await check(ports, true);
+    expect(findings.map(({ kind }) => kind)).toEqual(['damaged-footer']);
+    expect(result).toMatchObject({ ok: false, repaired: 1 });
+    expect((await check(ports)).result).toMatchObject({ ok: true, blobs: 3 });
+    await collectGarbage(ports, { dryRun: false, graceMs: 0 });
+    expect(ports.memory.store.objects.has(pack)).toBe(false);
+    expect(await rebuildIndex(ports, { rehash: true })).toMatchObject({ blobs: 3, skippedCount: 0 });
+  });
+
   test('a place in the index with another length than the manifest says', async () => {
     const ports = createMemoryPorts();
     await put(ports, treeOf({ a: 'first' }));

@@ -1,20 +1,14 @@
 import {
   ArtifactError,
-  type ArtifactName,
-  type ArtifactRecord,
   type BlobIndex,
   type BlobLocation,
   type BlobRows,
   type Catalog,
-  compareUtf8,
   type DigestAlgorithm,
-  type IngestRecord,
-  type IngestState,
-  type NoticeRecord,
   OPEN_INGEST_STATES,
   type VersionRecord,
-  versionIndexOf,
 } from '@waybill/core';
+import { MemoryVersions, type StoredVersion } from './memory-versions.ts';
 
 interface ObjectRow {
   readonly objectId: number;
@@ -40,130 +34,37 @@ interface BlobRow {
   mark: number;
 }
 
-type Stored = { -readonly [Key in keyof VersionRecord]: VersionRecord[Key] } & { deletedTick: number };
-type Ingest = { -readonly [Key in keyof IngestRecord]: IngestRecord[Key] } & { openedTick: number };
+interface DigestBatch {
+  readonly entity: string;
+  readonly algorithm: DigestAlgorithm;
+  readonly digests: Uint8Array;
+}
+
+interface PageOf {
+  readonly entity: string;
+  readonly after?: number | undefined;
+  readonly limit: number;
+}
 
 /** The catalog the use cases see, in memory: ticks, states and marks as the ports describe them. */
-export class MemoryCatalog implements BlobIndex {
+export class MemoryCatalog extends MemoryVersions implements BlobIndex {
   readonly catalogId = 'memory';
-  nowMs = 1_000_000;
-  tick = 1;
-  readonly artifacts: ArtifactRecord[] = [];
-  readonly versions: Stored[] = [];
-  readonly ingests = new Map<string, Ingest>();
-  readonly notices: NoticeRecord[] = [];
   readonly objects = new Map<number, ObjectRow>();
   readonly blobs = new Map<string, BlobRow>();
-  locateCalls = 0;
-  #ids = 0;
   #collection = 0;
-
-  nextId(): number {
-    return ++this.#ids;
-  }
 
   /** For code that asks for the whole catalog: what is not here throws. */
   asCatalog(): Catalog & BlobIndex {
     return this as unknown as Catalog & BlobIndex;
   }
 
-  // ---- artifacts and versions
-
-  getArtifact(name: ArtifactName): Promise<ArtifactRecord | undefined> {
-    return Promise.resolve(this.artifacts.find((artifact) => sameName(artifact, name)));
-  }
-
-  listArtifacts(scope: { entity: string; project?: string; after?: number | undefined; limit: number }) {
-    const { entity, project, after = 0, limit } = scope;
-    const found = this.artifacts.filter(
-      (artifact) =>
-        artifact.entity === entity &&
-        (project === undefined || artifact.project === project) &&
-        artifact.artifactId > after,
-    );
-    return Promise.resolve(found.slice(0, limit));
-  }
-
-  findVersion(ref: ArtifactName & { alias: string }): Promise<VersionRecord | undefined> {
-    const index = versionIndexOf(ref.alias);
-    const found = this.versions.find(
-      (version) =>
-        version.state === 'COMMITTED' &&
-        sameName(version, ref) &&
-        (version.index === index || version.aliases.includes(ref.alias)),
-    );
-    return Promise.resolve(found && { ...found });
-  }
-
-  getVersion(versionId: number): Promise<VersionRecord | undefined> {
-    return Promise.resolve(this.versions.find((version) => version.versionId === versionId));
-  }
-
-  listVersions(
-    artifactId: number,
-    page: { after?: number | undefined; limit: number },
-  ): Promise<VersionRecord[]> {
-    const { after = Number.POSITIVE_INFINITY, limit } = page;
-    const found = this.versions.filter(
-      (version) => version.artifactId === artifactId && version.index < after,
-    );
-    return Promise.resolve(found.toReversed().slice(0, limit));
-  }
-
-  addAliases(versionId: number, aliases: readonly string[]): Promise<VersionRecord> {
-    const target = this.#needVersion(versionId);
-    for (const version of this.versions) {
-      if (version.artifactId !== target.artifactId) continue;
-      version.aliases = version.aliases.filter((alias) => !aliases.includes(alias));
-    }
-    target.aliases = [...target.aliases, ...aliases].sort(compareUtf8);
-    return Promise.resolve({ ...target });
-  }
-
-  removeAliases(artifactId: number, aliases: readonly string[]): Promise<string[]> {
-    const versions = this.versions.filter((version) => version.artifactId === artifactId);
-    const missing = aliases.filter((alias) => !versions.some((version) => version.aliases.includes(alias)));
-    for (const version of versions)
-      version.aliases = version.aliases.filter((alias) => !aliases.includes(alias));
-    return Promise.resolve(missing);
-  }
-
-  editVersion(versionId: number, change: Partial<Pick<VersionRecord, 'description' | 'metadata'>>) {
-    return Promise.resolve({ ...Object.assign(this.#needVersion(versionId), change) });
-  }
-
-  deleteVersion(versionId: number, change: { deleteAliases: boolean }): Promise<VersionRecord> {
-    const version = this.#needVersion(versionId);
-    if (version.aliases.length > 0 && !change.deleteAliases) {
-      return Promise.reject(new ArtifactError('ALIAS_CONFLICT', 'it has aliases'));
-    }
-    Object.assign(version, { state: 'DELETED', aliases: [], deletedTick: ++this.tick });
-    return Promise.resolve({ ...version });
-  }
-
-  getIngest(ingestId: string): Promise<IngestRecord | undefined> {
-    return Promise.resolve(this.ingests.get(ingestId));
-  }
-
-  listNotices(filter: {
-    ingestId: string;
-    after?: number | undefined;
-    limit: number;
-  }): Promise<NoticeRecord[]> {
-    const { after = 0, limit } = filter;
-    return Promise.resolve(this.notices.filter(({ noticeId }) => noticeId > after).slice(0, limit));
-  }
-
-  // ---- the blob index
-
-  markUsed(batch: { entity: string; algorithm: DigestAlgorithm; digests: Uint8Array }): Promise<Uint8Array> {
+  markUsed(batch: DigestBatch): Promise<Uint8Array> {
     const found = this.#find(batch);
     for (const blob of found) if (blob !== undefined) this.#object(blob.objectId).usedTick = this.tick;
     return Promise.resolve(Uint8Array.from(found, (blob) => (blob === undefined ? 0 : 1)));
   }
 
-  locate(batch: { entity: string; algorithm: DigestAlgorithm; digests: Uint8Array }) {
-    this.locateCalls++;
+  locate(batch: DigestBatch) {
     const locations = this.#find(batch).map((blob): BlobLocation | undefined =>
       blob === undefined
         ? undefined
@@ -198,8 +99,6 @@ export class MemoryCatalog implements BlobIndex {
     this.objects.delete(objectId);
     return Promise.resolve();
   }
-
-  // ---- collection
 
   beginCollection(
     entity: string,
@@ -339,7 +238,7 @@ export class MemoryCatalog implements BlobIndex {
     });
   }
 
-  listObjects(scope: { entity: string; after?: number | undefined; limit: number }) {
+  listObjects(scope: PageOf) {
     return this.#listObjects(scope, (row) => row.state === 'STORED');
   }
 
@@ -349,12 +248,12 @@ export class MemoryCatalog implements BlobIndex {
   }
 
   manifestInUse(key: string, thresholdTick: number): Promise<boolean> {
-    const uses = (version: Stored) =>
+    const uses = (version: StoredVersion) =>
       version.manifest.key === key && (version.state === 'COMMITTED' || version.deletedTick >= thresholdTick);
     return Promise.resolve(this.versions.some(uses));
   }
 
-  dropBlobs(batch: { entity: string; algorithm: DigestAlgorithm; digests: Uint8Array }): Promise<number> {
+  dropBlobs(batch: DigestBatch): Promise<number> {
     const found = this.#find(batch).filter((blob) => blob !== undefined);
     for (const blob of found) this.#drop(blob);
     return Promise.resolve(found.length);
@@ -386,18 +285,7 @@ export class MemoryCatalog implements BlobIndex {
     return Promise.resolve([...new Set([...this.ingests.values()].map(({ artifact }) => artifact.entity))]);
   }
 
-  setIngestState(ingestId: string, state: IngestState): void {
-    const ingest = this.ingests.get(ingestId);
-    if (ingest !== undefined) ingest.state = state;
-  }
-
-  #needVersion(versionId: number): Stored {
-    const found = this.versions.find((version) => version.versionId === versionId);
-    if (found === undefined) throw new ArtifactError('NOT_FOUND', 'no such version');
-    return found;
-  }
-
-  #find(batch: { entity: string; algorithm: DigestAlgorithm; digests: Uint8Array }): (BlobRow | undefined)[] {
+  #find(batch: DigestBatch): (BlobRow | undefined)[] {
     const { entity, algorithm, digests } = batch;
     const rows = digests.length / 16;
     return Array.from({ length: rows }, (_, row) =>
@@ -475,10 +363,7 @@ export class MemoryCatalog implements BlobIndex {
     return sum([...this.blobs.values()].filter(({ objectId }) => objectId === row.objectId)).bytes;
   }
 
-  #listObjects(
-    scope: { entity: string; after?: number | undefined; limit: number },
-    wanted: (row: ObjectRow) => boolean,
-  ): Promise<ObjectRow[]> {
+  #listObjects(scope: PageOf, wanted: (row: ObjectRow) => boolean): Promise<ObjectRow[]> {
     const { entity, after = 0, limit } = scope;
     const rows = [...this.objects.values()].filter(
       (row) => row.entity === entity && row.objectId > after && wanted(row),
@@ -495,10 +380,6 @@ export class MemoryCatalog implements BlobIndex {
 
 function keyOf(entity: string, algorithm: string, hex: string): string {
   return `${entity} ${algorithm} ${hex}`;
-}
-
-function sameName(a: ArtifactName, b: ArtifactName): boolean {
-  return a.entity === b.entity && a.project === b.project && a.name === b.name;
 }
 
 function sum(blobs: readonly BlobRow[]): { blobs: number; bytes: number } {

@@ -6,7 +6,7 @@ import {
   type PackFooter,
   packFooterBytes,
 } from '@waybill/core';
-import type { OperationOptions, OperationPorts } from './operation-ports.ts';
+import type { OperationOptions, OperationPorts } from '../operation-ports.ts';
 
 /**
  * Reads and verifies a pack's list of its blobs.

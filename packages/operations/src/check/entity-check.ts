@@ -1,8 +1,9 @@
-import type { CheckResult } from './results.ts';
+import type { CheckResult } from '../results.ts';
 
 /** What one check of one entity is about, and what it found so far. */
 export interface EntityCheck {
   readonly entity: string;
+  readonly collection: number;
   readonly thresholdTick: number;
   readonly repair: boolean;
   readonly damaged: DamagedContents;

@@ -1,5 +1,5 @@
 import { type ObjectInfo, OPEN_INGEST_STATES, parseIngestOfKey, storeKeys } from '@waybill/core';
-import type { OperationOptions, OperationPorts } from './operation-ports.ts';
+import type { OperationOptions, OperationPorts } from '../operation-ports.ts';
 
 /** Keys asked about in one call. */
 const KEYS_PER_CALL = 500;

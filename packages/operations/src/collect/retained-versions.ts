@@ -1,7 +1,7 @@
 import { ArtifactError, DIGEST_BYTES, type VersionRecord } from '@waybill/core';
-import { isStored, rawDigests } from './blob-lookup.ts';
-import { openManifest, scanVersion } from './manifest-scan.ts';
-import type { OperationOptions, OperationPorts } from './operation-ports.ts';
+import { isStored, rawDigests } from '../blob-lookup.ts';
+import { openManifest, scanVersion } from '../manifest-scan.ts';
+import type { OperationOptions, OperationPorts } from '../operation-ports.ts';
 
 /** Rows asked of the catalog at a time. */
 export const PAGE_ROWS = 500;

@@ -1,8 +1,8 @@
 import { ArtifactError, type ObjectInfo, storeKeys } from '@waybill/core';
-import { adoptObject, describeObject, rightBlobs } from './adopt-object.ts';
-import { mapOrdered } from './map-ordered.ts';
-import type { OperationOptions, OperationPorts } from './operation-ports.ts';
-import type { RebuildRequest, RebuildResult } from './results.ts';
+import { adoptObject, describeObject, rightBlobs } from '../collect/adopt-object.ts';
+import { mapOrdered } from '../map-ordered.ts';
+import type { OperationOptions, OperationPorts } from '../operation-ports.ts';
+import type { RebuildRequest, RebuildResult } from '../results.ts';
 
 /** Objects passed over that are named in the result. */
 const SKIPPED_NAMED = 300;

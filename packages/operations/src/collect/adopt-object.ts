@@ -7,7 +7,7 @@ import {
   parseBlobKey,
   storeKeys,
 } from '@waybill/core';
-import type { OperationOptions, OperationPorts } from './operation-ports.ts';
+import type { OperationOptions, OperationPorts } from '../operation-ports.ts';
 import { readPackFooter } from './pack-footer.ts';
 
 /** A stored object as it describes itself: a pack by its footer, a blob by its key and size. */

@@ -7,7 +7,7 @@ import {
   type PackUse,
   storeKeys,
 } from '@waybill/core';
-import type { OperationOptions, OperationPorts } from './operation-ports.ts';
+import type { OperationOptions, OperationPorts } from '../operation-ports.ts';
 
 /** Packs with less than this share of needed bytes are rewritten. */
 export const SPARSE_BELOW = 0.5;
@@ -18,7 +18,9 @@ const RUN_GAP_BYTES = 65_536;
 export interface RewriteScope {
   readonly entity: string;
   readonly collection: number;
-  readonly pack: PackUse;
+  readonly pack: Omit<PackUse, 'liveBytes'>;
+  /** Also when the new pack is hardly smaller. */
+  readonly always?: boolean;
 }
 
 /**
@@ -42,7 +44,7 @@ export async function rewritePack(
   const blobBytes = old.lengths.reduce((sum, length) => sum + length, 0);
   const footer = encodePackFooter({ algorithm, blobs, blobBytes }, (bytes) => ports.digests.crc32(bytes));
   const sizeBytes = blobBytes + footer.length;
-  if (sizeBytes >= pack.sizeBytes * SPARSE_BELOW) return 'dense';
+  if (scope.always !== true && sizeBytes >= pack.sizeBytes * SPARSE_BELOW) return 'dense';
   ports.faults.reach('gc.rewrite.announce');
   const objectId = await ports.catalog.announceRewrite({ entity, key, collection }, options);
   try {
@@ -93,7 +95,7 @@ async function* withFooter(
 /** The blobs' bytes one behind the other, each verified before it leaves. */
 async function* verifiedBlobs(
   ports: OperationPorts,
-  from: { pack: PackUse; blobs: BlobRows },
+  from: { pack: RewriteScope['pack']; blobs: BlobRows },
   options: OperationOptions,
 ): AsyncGenerator<Uint8Array> {
   const { pack, blobs } = from;
@@ -133,7 +135,7 @@ function endOfRun({ offsets, lengths }: BlobRows, start: number): { end: number;
 
 function verifyBlob(
   ports: Pick<OperationPorts, 'digests'>,
-  blob: { pack: PackUse; content: Uint8Array; digest: Uint8Array },
+  blob: { pack: RewriteScope['pack']; content: Uint8Array; digest: Uint8Array },
 ): void {
   const digest = ports.digests.createDigest(blob.pack.algorithm);
   digest.update(blob.content);

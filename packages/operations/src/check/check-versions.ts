@@ -1,11 +1,11 @@
 import { ArtifactError, type BlobLocation, type Entry, type VersionRecord } from '@waybill/core';
-import { isStored, locateEntries } from './blob-lookup.ts';
+import { isStored, locateEntries } from '../blob-lookup.ts';
+import { isGone, retainedVersions } from '../collect/retained-versions.ts';
+import { openManifest, scanVersion } from '../manifest-scan.ts';
+import type { OperationOptions, OperationPorts } from '../operation-ports.ts';
+import { versionName } from '../resolve-version.ts';
+import type { StoreFinding } from '../results.ts';
 import type { EntityCheck } from './entity-check.ts';
-import { openManifest, scanVersion } from './manifest-scan.ts';
-import type { OperationOptions, OperationPorts } from './operation-ports.ts';
-import { versionName } from './resolve-version.ts';
-import type { StoreFinding } from './results.ts';
-import { isGone, retainedVersions } from './retained-versions.ts';
 
 /** Reads every manifest to its end and asks the index for every content it names. */
 export async function* checkVersions(

@@ -1,8 +1,8 @@
 import type { CollectableObject, ObjectInfo } from '@waybill/core';
+import type { OperationOptions, OperationPorts } from '../operation-ports.ts';
+import type { CollectReport, CollectRequest } from '../results.ts';
 import { adoptOrphans, removeUnreadable } from './adopt-orphans.ts';
 import { leftoverManifests, leftoverStaging } from './leftovers.ts';
-import type { OperationOptions, OperationPorts } from './operation-ports.ts';
-import type { CollectReport, CollectRequest } from './results.ts';
 import { markRetained, PAGE_ROWS } from './retained-versions.ts';
 import { rewritePack, SPARSE_BELOW } from './rewrite-pack.ts';
 

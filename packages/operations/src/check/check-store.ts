@@ -1,9 +1,9 @@
+import { leftoverManifests, leftoverStaging, orphans } from '../collect/leftovers.ts';
+import type { OperationOptions, OperationPorts } from '../operation-ports.ts';
+import type { CheckRequest, CheckResult, StoreFinding } from '../results.ts';
 import { checkObjects } from './check-objects.ts';
 import { checkVersions } from './check-versions.ts';
 import { DamagedContents, type EntityCheck, noCounts } from './entity-check.ts';
-import { leftoverManifests, leftoverStaging, orphans } from './leftovers.ts';
-import type { OperationOptions, OperationPorts } from './operation-ports.ts';
-import type { CheckRequest, CheckResult, StoreFinding } from './results.ts';
 
 /**
  * Reads everything stored back and verifies it: each object's blobs by their digests, each pack's list of blobs, each
@@ -12,7 +12,7 @@ import type { CheckRequest, CheckResult, StoreFinding } from './results.ts';
  * refers to are listed too, but do no harm.
  *
  * With `repair`, damaged contents are taken out of the index: versions that need them miss them from then on, until the
- * next `put` of the same content stores it anew.
+ * next `put` of the same content stores it anew. A pack whose list of blobs is damaged is written anew.
  */
 export async function* checkStore(
   ports: OperationPorts,
@@ -24,9 +24,16 @@ export async function* checkStore(
   const counts = noCounts();
   for (const entity of entities) {
     // Nothing is collected: this only tells which deleted versions an open ingest may still rely on.
-    const { thresholdTick } = await ports.catalog.beginCollection(entity, options);
+    const { collection, thresholdTick } = await ports.catalog.beginCollection(entity, options);
     const { repair } = request;
-    const check: EntityCheck = { entity, thresholdTick, repair, counts, damaged: new DamagedContents() };
+    const check: EntityCheck = {
+      entity,
+      collection,
+      thresholdTick,
+      repair,
+      counts,
+      damaged: new DamagedContents(),
+    };
     yield* checkObjects(ports, check, options);
     yield* checkVersions(ports, check, options);
     yield* checkLeftovers(ports, check, options);

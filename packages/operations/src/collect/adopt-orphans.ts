@@ -1,9 +1,9 @@
 import { ArtifactError, type ObjectInfo } from '@waybill/core';
+import { isStored, locateEntries } from '../blob-lookup.ts';
+import { openManifest, scanVersion } from '../manifest-scan.ts';
+import type { OperationOptions, OperationPorts } from '../operation-ports.ts';
 import { adoptObject, describeObject, rightBlobs } from './adopt-object.ts';
-import { isStored, locateEntries } from './blob-lookup.ts';
 import { orphans } from './leftovers.ts';
-import { openManifest, scanVersion } from './manifest-scan.ts';
-import type { OperationOptions, OperationPorts } from './operation-ports.ts';
 import { type RetainedScope, retainedVersions } from './retained-versions.ts';
 
 /** Unreadable orphans dealt with in one collection; more wait for the next. */

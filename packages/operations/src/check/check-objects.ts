@@ -6,13 +6,14 @@ import {
   type DigestAlgorithm,
   digestToBase64,
 } from '@waybill/core';
-import { chooseRows } from './adopt-object.ts';
+import { chooseRows } from '../collect/adopt-object.ts';
+import { readPackFooter } from '../collect/pack-footer.ts';
+import { PAGE_ROWS } from '../collect/retained-versions.ts';
+import { rewritePack } from '../collect/rewrite-pack.ts';
+import { mapOrdered } from '../map-ordered.ts';
+import type { OperationOptions, OperationPorts } from '../operation-ports.ts';
+import type { StoreFinding } from '../results.ts';
 import type { EntityCheck } from './entity-check.ts';
-import { mapOrdered } from './map-ordered.ts';
-import type { OperationOptions, OperationPorts } from './operation-ports.ts';
-import { readPackFooter } from './pack-footer.ts';
-import type { StoreFinding } from './results.ts';
-import { PAGE_ROWS } from './retained-versions.ts';
 
 /** Digests of one call of the index. */
 const CALL_DIGESTS = 2_000;
@@ -55,7 +56,7 @@ export async function* checkObjects(
       check.damaged.add(object.algorithm, digest);
       yield { kind: 'damaged-blob', key: object.key, digest, algorithm: object.algorithm };
     }
-    if (check.repair) counts.repaired += await dropWrong(ports, { ...check, ...object, wrong }, options);
+    if (check.repair) counts.repaired += await repair(ports, { check, result }, options);
     const progress = { total: undefined, bytesDone: counts.bytes, bytesTotal: undefined };
     options.onProgress?.({ step: 'read', done: counts.objects, ...progress });
   }
@@ -132,6 +133,20 @@ async function objectFindings(
     if (!(error instanceof ArtifactError) || error.code !== 'CORRUPT') throw error;
     return [{ kind: 'damaged-footer', key, message: error.message }];
   }
+}
+
+/** Answers how many blobs were taken out of the index and packs written anew. */
+async function repair(
+  ports: OperationPorts,
+  damage: { check: EntityCheck; result: ObjectResult },
+  options: OperationOptions,
+): Promise<number> {
+  const { entity, collection } = damage.check;
+  const { object, wrong, findings } = damage.result;
+  const dropped = await dropWrong(ports, { entity, algorithm: object.algorithm, wrong }, options);
+  if (!findings.some(({ kind }) => kind === 'damaged-footer')) return dropped;
+  const outcome = await rewritePack(ports, { entity, collection, pack: object, always: true }, options);
+  return outcome === 'rewritten' ? dropped + 1 : dropped;
 }
 
 async function dropWrong(
