@@ -10,9 +10,9 @@ import {
 } from '@waybill/core';
 
 /** Files one task hashes side by side: twice the lanes, so that a lane whose file ends finds another. */
-const FILES_PER_TASK = 24;
+const FILES_PER_TASK = 32;
 /** A file with more bytes than a lane's share of the rest would be the last to end: it gets a thread of its own. */
-const LANES = 12;
+const LANES = 16;
 
 /** A hashed large file, and the copy that was made of exactly the bytes hashed. */
 export interface LargeOutcome {
