@@ -85,7 +85,6 @@ async function* storedChunks(
   of: EntryOf & { location: BlobLocation },
   options: OperationOptions,
 ): AsyncGenerator<Uint8Array> {
-  const { key, offset, length } = of.location;
   let sent = 0;
   try {
     for await (const chunk of rangeOf(ports, of.location, options)) {
@@ -95,8 +94,7 @@ async function* storedChunks(
   } catch (error) {
     if (!(error instanceof ArtifactError) || error.code !== 'MISSING_BLOB') throw error;
     const now = await locate(ports, of, options);
-    if (now.key === key && now.offset === offset) throw error;
-    yield* rangeOf(ports, { ...now, offset: now.offset + sent, length: length - sent }, options);
+    yield* rangeOf(ports, { ...now, offset: now.offset + sent, length: now.length - sent }, options);
   }
 }
 

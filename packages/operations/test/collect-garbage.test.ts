@@ -163,6 +163,40 @@ describe('collectGarbage', () => {
     expect(ports.memory.catalog.blobs.size).toBe(2);
   });
 
+  test('a version that was deleted and collected since it was listed is passed over', async () => {
+    const ports = createMemoryPorts();
+    const doomed = await put(ports, treeOf({ a: 'one' }));
+    const kept = treeOf({ b: 'two' });
+    const version = await put(ports, kept);
+    const { catalog, store } = ports.memory;
+    const listRetained = catalog.listRetainedVersions.bind(catalog);
+    catalog.listRetainedVersions = async (scope) => {
+      const versions = await listRetained(scope);
+      await catalog.deleteVersion(doomed.versionId, { deleteAliases: true });
+      await store.remove(doomed.manifest.key);
+      return versions;
+    };
+    expect(await collectGarbage(ports, NOW)).toMatchObject([{ versionsKept: 1 }]);
+    catalog.listRetainedVersions = listRetained;
+    await collectGarbage(ports, NOW);
+    expectClean(ports, new Map([[version.versionId, kept]]));
+  });
+
+  test('an orphan whose bytes go while it is taken in is not counted on', async () => {
+    const ports = createMemoryPorts();
+    await put(ports, treeOf({ a: 'one' }));
+    await ports.catalog.resetIndex(ENTITY);
+    const { catalog, store } = ports.memory;
+    const adopt = catalog.adoptObject.bind(catalog);
+    catalog.adoptObject = async (object) => {
+      await store.remove(object.key);
+      return adopt(object);
+    };
+    await collectGarbage(ports, NOW);
+    expect(isStored(ports, bytesOf('one'))).toBe(false);
+    expect(catalog.blobs.size).toBe(0);
+  });
+
   test('a mostly dead pack with a damaged blob is left alone and named', async () => {
     const ports = createMemoryPorts();
     const doomed = await put(ports, treeOf({ a: '1'.repeat(200), b: 'kept' }));

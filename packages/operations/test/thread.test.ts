@@ -3,8 +3,10 @@ import { describe, expect, test } from 'vitest';
 import { compareFiles } from '../src/thread/compare-files.ts';
 import { hashContents, type LargeContent } from '../src/thread/large-contents.ts';
 import { SpanBatch } from '../src/thread/span-batch.ts';
+import { writeFiles } from '../src/thread/write-files.ts';
 import { createMemoryDigest, createMemoryHasher, digestOf, memoryDigests } from './memory-digests.ts';
 import { MemoryFiles } from './memory-files.ts';
+import { MemoryStore } from './memory-store.ts';
 import { bytesOf, errorOf } from './memory-world.ts';
 
 const signal = { throwIfAborted: () => undefined };
@@ -50,6 +52,36 @@ describe('SpanBatch', () => {
   test('more than fits is a mistake of the caller', () => {
     const batch = new SpanBatch<number>(createMemoryHasher(100), 'MD5', () => undefined);
     expect(() => batch.reserve(101)).toThrow('span-batch-room');
+  });
+});
+
+describe('writeFiles', () => {
+  test('writes more blobs of several objects than are hashed together', async () => {
+    const store = new MemoryStore();
+    const files = new MemoryFiles();
+    const wanted = new Map<string, string>();
+    const objects = ['x', 'y'].map((key) => {
+      const names = Array.from({ length: 700 }, (_, index) => `${key}${index}`);
+      for (const name of names) wanted.set(name, name.padStart(5, '.'));
+      const contents = names.map((name) => bytesOf(name.padStart(5, '.')));
+      store.objects.set(key, new Uint8Array(Buffer.concat(contents)));
+      const digests = new Uint8Array(Buffer.concat(contents.map((content) => digestOf(content))));
+      const offsets = Float64Array.from(names, (_, index) => index * 5);
+      return { key, names: encodeNames(names), blobs: { digests, offsets, lengths: offsets.map(() => 5) } };
+    });
+    const ports = {
+      store: store.forThreads({ later: false }),
+      targets: files.targets,
+      hasher: createMemoryHasher(10_000),
+      files: files.sources,
+      digests: memoryDigests,
+      statCache: undefined,
+      signal,
+    };
+    const output = await writeFiles(ports, { root: '/r', algorithm: 'MD5', replace: false, objects });
+    expect(output).toEqual({ written: 1_400, bytes: 7_000, failures: [] });
+    const found = [...files.files('/r')].map(([path, bytes]) => [path, Buffer.from(bytes).toString()]);
+    expect(new Map(found as [string, string][])).toEqual(wanted);
   });
 });
 
