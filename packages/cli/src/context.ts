@@ -6,6 +6,11 @@ import type { Output } from './output.ts';
 import type { ProgressDisplay } from './progress-display.ts';
 import type { Paint } from './text.ts';
 
+export interface OpenOptions {
+  /** The command is going to need threads: start them at once. */
+  readonly startThreads?: boolean;
+}
+
 /** All that a command has to work with. */
 export interface CommandContext {
   readonly config: Config;
@@ -22,7 +27,7 @@ export interface CommandContext {
   /** Aborted by Ctrl-C and SIGTERM. */
   readonly signal: AbortSignal;
   /** Opens catalog and store, once; closed when the command has ended. */
-  open(): Promise<Embedded>;
+  open(options?: OpenOptions): Promise<Embedded>;
   /** Shows on standard error how far something is; shows nothing under `--json`. */
   openProgress(): Promise<ProgressDisplay>;
 }

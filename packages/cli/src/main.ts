@@ -22,7 +22,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     readConfig,
     openLiveText,
     openLog: (level) => openLog(level, errors),
-    open: async (config, log) => (await import('./open-ports.ts')).openPorts(config, log),
+    open: async (config, log, options) => (await import('./open-ports.ts')).openPorts(config, log, options),
   });
 }
 

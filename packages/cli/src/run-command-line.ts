@@ -3,7 +3,7 @@ import type { Embedded } from '@waybill/embedded';
 import { CommanderError } from 'commander';
 import { COMMANDS } from './commands/command-table.ts';
 import type { Config, LogLevel } from './config.ts';
-import type { Action, CommandContext } from './context.ts';
+import type { Action, CommandContext, OpenOptions } from './context.ts';
 import { EXIT_CODES, exitCodeOf } from './exit-codes.ts';
 import { Interruption, type SignalSource } from './interruption.ts';
 import { JsonReport } from './json-report.ts';
@@ -26,7 +26,7 @@ export interface Surroundings {
   /** Draws on standard error, where that is a terminal. */
   openLiveText(): Promise<LiveText>;
   openLog(level: LogLevel): Promise<Log>;
-  open(config: Config, log: Log): Promise<Embedded>;
+  open(config: Config, log: Log, options: OpenOptions): Promise<Embedded>;
 }
 
 /** Runs one command line and answers its exit status. Never throws: what goes wrong is reported. */
@@ -108,8 +108,8 @@ class CommandRun {
       errors,
       paint,
       signal: interruption.signal,
-      open: () => {
-        embedded ??= this.#around.open(config, log).then((ports) => opened.use(ports));
+      open: (options = {}) => {
+        embedded ??= this.#around.open(config, log, options).then((ports) => opened.use(ports));
         return embedded;
       },
       openProgress: async () => this.#openProgress(),

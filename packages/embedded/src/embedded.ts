@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createIngestLocks, openSqliteCatalog } from '@waybill/catalog';
-import { ArtifactError, type HashPool, type StatCache } from '@waybill/core';
+import { ArtifactError, type HashPool } from '@waybill/core';
 import { createDigests, createThreadPool, HashPermits, processorCount } from '@waybill/hashing';
 import {
   createExternalSort,
@@ -19,13 +19,13 @@ import {
   createTargetTree,
   type Disk,
   openFolderStore,
-  openStatCache,
 } from '@waybill/store-fs';
 import { systemClock, systemRandom } from './environment.ts';
 import { createFaultPoints, type FaultPlan } from './fault-points.ts';
 import { LazyPool } from './lazy-pool.ts';
 import { Scratch } from './scratch.ts';
 import type { ThreadSetup } from './thread-setup.ts';
+import { ThreadStatCache } from './thread-stat-cache.ts';
 
 export interface EmbeddedOptions {
   /** Absolute folder of catalog and caches, and of the store unless `storeFolder` says otherwise. */
@@ -33,6 +33,8 @@ export interface EmbeddedOptions {
   readonly storeFolder?: string | undefined;
   /** Threads that compute; as many as the process may use unless given. */
   readonly threads?: number | undefined;
+  /** Start the threads at once, beside everything else: for callers who are going to need them. */
+  readonly startThreads?: boolean | undefined;
   /** Told what a person should know and no call can answer: a cache that was thrown away. */
   readonly onWarning?: (message: string) => void;
   readonly faultPlan?: FaultPlan | undefined;
@@ -58,6 +60,9 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> 
   const faults = createFaultPoints(options.faultPlan);
   await using opened = new AsyncDisposableStack();
   makeHome(home);
+  const statCacheFile = join(home, 'cache', 'stat.db');
+  const pool = opened.use(lazyPool(options, { storeFolder, statCacheFile }));
+  if (options.startThreads === true) pool.start();
   const catalog = opened.use(
     await openSqliteCatalog({ path: join(home, 'catalog.db'), clock: systemClock, faults }),
   );
@@ -70,13 +75,15 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> 
     }),
   );
   await claimStore({ home, catalogId: catalog.catalogId, store });
-  const statCacheFile = join(home, 'cache', 'stat.db');
   const statCache = opened.use(
-    new LazyStatCache({ path: statCacheFile, catalogId: catalog.catalogId, options }),
+    new ThreadStatCache({
+      path: statCacheFile,
+      catalogId: catalog.catalogId,
+      pool,
+      warn: (message) => options.onWarning?.(message),
+    }),
   );
-  const pool = opened.use(
-    lazyPool(options, { storeFolder, statCacheFile, beforeStart: () => statCache.open() }),
-  );
+  pool.prepare(() => statCache.prepare());
   const scratch = opened.use(new Scratch());
   const ports = {
     catalog,
@@ -139,14 +146,10 @@ async function claimStore(of: {
   );
 }
 
-function lazyPool(
-  options: EmbeddedOptions,
-  setup: { storeFolder: string; statCacheFile: string; beforeStart: () => Promise<unknown> },
-): LazyPool {
+function lazyPool(options: EmbeddedOptions, setup: { storeFolder: string; statCacheFile: string }): LazyPool {
   return new LazyPool({
     cpus: options.threads ?? processorCount(),
     start: async (): Promise<HashPool> => {
-      await setup.beforeStart();
       const permits = HashPermits.create(options.threads ?? processorCount());
       const { storeFolder, statCacheFile } = setup;
       const workerData: ThreadSetup = {
@@ -164,38 +167,4 @@ function lazyPool(
       });
     },
   });
-}
-
-/** Opens the cache with its first use. */
-class LazyStatCache implements StatCache {
-  readonly #path: string;
-  readonly #catalogId: string;
-  readonly #options: EmbeddedOptions;
-  #opening: Promise<StatCache> | undefined;
-
-  constructor(cache: { path: string; catalogId: string; options: EmbeddedOptions }) {
-    this.#path = cache.path;
-    this.#catalogId = cache.catalogId;
-    this.#options = cache.options;
-  }
-
-  open(): Promise<StatCache> {
-    this.#opening ??= openStatCache({
-      path: this.#path,
-      catalogId: this.#catalogId,
-      ...(this.#options.onWarning === undefined ? {} : { warn: this.#options.onWarning }),
-    });
-    return this.#opening;
-  }
-
-  async keep(...args: Parameters<StatCache['keep']>): Promise<void> {
-    const cache = await this.open();
-    await cache.keep(...args);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#opening === undefined) return;
-    const cache = await this.#opening;
-    await cache[Symbol.asyncDispose]();
-  }
 }

@@ -1,11 +1,12 @@
 import type { HashPool, RunOptions, ThreadTask, ThreadTasks } from '@waybill/core';
 
-/** Starts threads with the first task: most commands never need one. */
+/** Starts threads with the first task, unless told to before: most commands never need one. */
 export class LazyPool implements HashPool {
   readonly cpus: number;
   readonly #start: () => Promise<HashPool>;
   #pool: HashPool | undefined;
   #starting: Promise<HashPool> | undefined;
+  #prepare: () => Promise<void> = () => Promise.resolve();
 
   constructor(pool: { cpus: number; start: () => Promise<HashPool> }) {
     this.cpus = pool.cpus;
@@ -14,6 +15,16 @@ export class LazyPool implements HashPool {
 
   get concurrency(): number {
     return this.#pool?.concurrency ?? this.cpus;
+  }
+
+  /** Starts the threads. What goes wrong, the first task reports. */
+  start(): void {
+    this.#started().catch(() => undefined);
+  }
+
+  /** Sets what has to be done before the first task. */
+  prepare(step: () => Promise<void>): void {
+    this.#prepare = step;
   }
 
   async run<T extends ThreadTask>(
@@ -32,8 +43,14 @@ export class LazyPool implements HashPool {
   }
 
   async #ready(): Promise<HashPool> {
-    this.#starting ??= this.#start();
-    this.#pool = await this.#starting;
+    const starting = this.#started();
+    await this.#prepare();
+    this.#pool = await starting;
     return this.#pool;
+  }
+
+  #started(): Promise<HashPool> {
+    this.#starting ??= this.#start();
+    return this.#starting;
   }
 }

@@ -15,6 +15,7 @@ import {
   createStatCacheReader,
   createTargetFiles,
   createThreadStore,
+  openStatCache,
   walkInThread,
 } from '@waybill/store-fs';
 import { systemClock } from './environment.ts';
@@ -27,6 +28,15 @@ const faults = createFaultPoints(setup.faultPlan);
 const files = createSourceFiles();
 const hasher = await createContentHasher({ permits: HashPermits.attach(setup.permits) });
 const statCache = createStatCacheReader({ path: setup.statCacheFile });
+
+/** The one thread that writes the stat cache at a time has it open no longer than that. */
+async function keepRows(rows: readonly Uint8Array[], catalogId: string): Promise<{ warnings: string[] }> {
+  const warnings: string[] = [];
+  const warn = (message: string): void => void warnings.push(message);
+  await using cache = await openStatCache({ path: setup.statCacheFile, catalogId, warn });
+  await cache.keep(rows);
+  return { warnings };
+}
 
 const ingest = createIngestTasks({
   files,
@@ -50,6 +60,9 @@ const operations = createOperationTasks({
 export const walk: ThreadEntry<'walk'> = threadTask((input) => walkInThread(input));
 export const ingestBatch: ThreadEntry<'ingestBatch'> = threadTask((input, call) =>
   ingest.ingestBatch(input, (question) => call.ask(question)),
+);
+export const keepCacheRows: ThreadEntry<'keepCacheRows'> = threadTask(({ rows, catalogId }) =>
+  keepRows(rows, catalogId),
 );
 export const ingestLarge: ThreadEntry<'ingestLarge'> = threadTask((input, call) =>
   ingest.ingestLarge(input, call.signal),

@@ -184,6 +184,7 @@ describe('compareFiles', () => {
     const statCache = {
       encodeRows: () => new Uint8Array(),
       openRange: (range: { firstPath: string; lastPath: string }) => ({
+        isEmpty: false,
         find: (path: string) => {
           asked.push(path, range.firstPath, range.lastPath);
           return { digest: digestOf('remembered'), ingest: 1 };

@@ -40,7 +40,8 @@ export async function executeIngest(
   };
   try {
     await runShards(context, { queue, fail: (error) => failed.abort(error) });
-    const { version, created } = await finalizeIngest(context);
+    // The threads have nothing else to do while the manifest is made.
+    const [{ version, created }] = await Promise.all([finalizeIngest(context), ports.statCache?.settle()]);
     await sweepStaging(context);
     const ended = (await ports.catalog.getIngest(ingest.ingestId)) ?? ingest;
     return { version, created, ingest: ended };

@@ -99,7 +99,7 @@ function isArray(value: unknown): value is readonly unknown[] {
 
 /** Walks the rows of a range beside the paths asked for, both ascending. */
 class BlockRange implements StatCacheRange {
-  readonly #range: { lastPath: string; algorithm: DigestAlgorithm };
+  readonly #range: { firstPath: string; lastPath: string; algorithm: DigestAlgorithm };
   readonly #fetch: (first: string, last: string) => Block;
   #block: Block = NO_ROWS;
   #next = 0;
@@ -112,6 +112,11 @@ class BlockRange implements StatCacheRange {
   ) {
     this.#range = range;
     this.#fetch = fetch;
+  }
+
+  get isEmpty(): boolean {
+    if (this.#block.paths.length === 0 && !this.#isLast) this.#fill(this.#range.firstPath);
+    return this.#block.paths.length === 0;
   }
 
   find(path: string, signature: Uint8Array): CachedDigest | undefined {
@@ -129,11 +134,7 @@ class BlockRange implements StatCacheRange {
     if (this.#block.paths[this.#next] === path) return this.#next++;
     const last = this.#block.paths.at(-1);
     // Fetched from the path on, so that rows between the last one and it are never read.
-    if (!this.#isLast && (last === undefined || compareUtf8(last, path) < 0)) {
-      this.#block = this.#fetch(path, this.#range.lastPath);
-      this.#isLast = this.#block.paths.length < ROWS_AT_ONCE;
-      this.#next = 0;
-    }
+    if (!this.#isLast && (last === undefined || compareUtf8(last, path) < 0)) this.#fill(path);
     const { paths } = this.#block;
     for (let row = paths[this.#next]; row !== undefined; row = paths[this.#next]) {
       if (row === path) return this.#next++;
@@ -141,6 +142,12 @@ class BlockRange implements StatCacheRange {
       this.#next++;
     }
     return undefined;
+  }
+
+  #fill(from: string): void {
+    this.#block = this.#fetch(from, this.#range.lastPath);
+    this.#isLast = this.#block.paths.length < ROWS_AT_ONCE;
+    this.#next = 0;
   }
 
   [Symbol.dispose](): void {

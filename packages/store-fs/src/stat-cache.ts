@@ -27,7 +27,7 @@ export interface StatCacheOptions {
   readonly trimAboveBytes?: number;
 }
 
-/** The stat cache for the main thread, which is its only writer in a process. Never fails: it forgets instead. */
+/** Opens the stat cache for writing. Never fails: it forgets instead. */
 export async function openStatCache(options: StatCacheOptions): Promise<StatCache> {
   let hasWarned = false;
   const warn = (message: string): void => {
@@ -79,8 +79,23 @@ class FileStatCache implements StatCache {
     if (group.length > 0) this.#write(group);
   }
 
+  async settle(): Promise<void> {
+    // Rows are written as they are kept.
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#checkpoint();
     this.#close();
+  }
+
+  /** Moves what was written from the log into the file now, instead of when the last connection closes. */
+  #checkpoint(): void {
+    if (this.#insert === undefined) return;
+    try {
+      this.#connection?.exec('PRAGMA wal_checkpoint(PASSIVE)');
+    } catch {
+      // It stays in the log, where the next one finds it.
+    }
   }
 
   #write(rows: readonly EncodedCacheRow[]): void {

@@ -34,7 +34,7 @@ async function runCheckout(
   { name, dir, flags }: { name: string; dir: string; flags: CheckoutFlags },
 ): Promise<ExitCode> {
   const ref = parseVersionRef(name, context.config.names);
-  const ports = await context.open();
+  const ports = await context.open({ startThreads: true });
   const { checkoutVersion } = await import('@waybill/operations');
   using display = await context.openProgress();
   const result = await checkoutVersion(

@@ -34,7 +34,7 @@ export function defineGet(command: Command, run: RunAction): void {
 async function runGet(context: CommandContext, name: string, flags: GetFlags): Promise<ExitCode> {
   const ref = parseVersionRef(name, context.config.names);
   const only = flags.only ?? [];
-  const ports = await context.open();
+  const ports = await context.open({ startThreads: true });
   const { getVersion, resolveVersion } = await import('@waybill/operations');
   const { signal, workingFolder } = context;
   // The default folder carries the version's number, which an alias does not tell.

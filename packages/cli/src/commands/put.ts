@@ -74,7 +74,7 @@ async function runPut(context: CommandContext, paths: readonly string[], flags: 
   const wish = parsePutFlags(flags, context.config.names);
   const description = flags.description === undefined ? undefined : await readDescription(flags.description);
   const metadata = flags.metadata === undefined ? undefined : await readMetadata(flags.metadata);
-  const ports = await context.open();
+  const ports = await context.open({ startThreads: true });
   const request: IngestRequest = {
     artifact: wish.artifact,
     type: wish.type ?? (await typeOfExisting(ports, wish.artifact)),

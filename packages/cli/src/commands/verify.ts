@@ -35,7 +35,7 @@ async function runVerify(
   { name, dir }: { name: string; dir: string },
 ): Promise<ExitCode> {
   const ref = parseVersionRef(name, context.config.names);
-  const ports = await context.open();
+  const ports = await context.open({ startThreads: true });
   const { verifyVersion } = await import('@waybill/operations');
   using display = await context.openProgress();
   const stream = new ResultStream(

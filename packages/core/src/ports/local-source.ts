@@ -27,6 +27,8 @@ export interface LocalSource {
 
 /** Remembers digests of unchanged files, by absolute path. Only ever a shortcut: losing it costs hashing again. */
 export interface StatCache extends AsyncDisposable {
-  /** Keeps rows that batches returned, from a shard that counts. */
+  /** Keeps rows that batches returned, from a shard that counts; they may be written later. */
   keep(rows: readonly Uint8Array[], options?: CallOptions): Promise<void>;
+  /** Settles when all rows kept so far are written, or given up. Never fails. */
+  settle(): Promise<void>;
 }

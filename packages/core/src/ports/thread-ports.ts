@@ -68,6 +68,8 @@ export interface StatCacheReader {
 }
 
 export interface StatCacheRange extends Disposable {
+  /** Whether nothing is remembered in the range; asked before any path. */
+  readonly isEmpty: boolean;
   /** The digest remembered for the path, if it was recorded under exactly this signature. */
   find(path: string, signature: Uint8Array): CachedDigest | undefined;
 }

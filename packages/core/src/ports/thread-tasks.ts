@@ -190,6 +190,17 @@ export interface CheckObjectOutput {
   readonly right: Uint8Array;
 }
 
+/** Rows for the stat cache, as batches answered them. */
+export interface KeepCacheRowsInput {
+  readonly rows: readonly Uint8Array[];
+  readonly catalogId: string;
+}
+
+export interface KeepCacheRowsOutput {
+  /** What a person should know: the cache was thrown away, or cannot be written. */
+  readonly warnings: readonly string[];
+}
+
 /** One subtree (or a piece of one large folder) for the walker; opaque to all but the walker. */
 export type WalkInput = Readonly<Record<string, unknown>>;
 export type WalkOutput = Readonly<Record<string, unknown>>;
@@ -203,6 +214,7 @@ export interface ThreadTasks {
     question: BatchQuestion;
     answer: BatchAnswer;
   };
+  keepCacheRows: { input: KeepCacheRowsInput; output: KeepCacheRowsOutput; question: never; answer: never };
   ingestLarge: { input: IngestLargeInput; output: IngestLargeOutput; question: never; answer: never };
   writeFiles: { input: WriteFilesInput; output: WriteFilesOutput; question: never; answer: never };
   compareFiles: { input: CompareFilesInput; output: CompareFilesOutput; question: never; answer: never };

@@ -41,12 +41,16 @@ export class ArenaBatch {
     this.#packed = batch.packed;
   }
 
-  /** Reads the file into the arena; flushes first when it would not fit. */
-  async add(file: BatchFile): Promise<void> {
+  /** Reads the file into the arena, from `opened` if given; flushes first when it would not fit. A large one is only marked. */
+  async add(file: BatchFile, opened?: SourceFile): Promise<void> {
+    if (file.stat.sizeBytes >= LIMITS.largeFileBytes) {
+      file.large = true;
+      return;
+    }
     const capacity = this.#ports.hasher.arena().length;
     const full = this.#files.length === LIMITS.batchEntries;
     if (full || this.#used + file.stat.sizeBytes > capacity) await this.flush();
-    const length = this.#read(file);
+    const length = this.#read(file, opened);
     if (length === undefined) return;
     const index = this.#files.push(file) - 1;
     this.#offsets[index] = this.#used;
@@ -73,10 +77,10 @@ export class ArenaBatch {
   }
 
   /** Bytes read, or `undefined` when the file is to be passed over (it failed) or turned out large. */
-  #read(file: BatchFile): number | undefined {
+  #read(file: BatchFile, opened: SourceFile | undefined): number | undefined {
     try {
       for (let attempt = 0; attempt < LIMITS.readAttempts; attempt++) {
-        using source = this.#ports.files.open(file.path);
+        using source = attempt === 0 && opened !== undefined ? opened : this.#ports.files.open(file.path);
         if (attempt > 0) this.#lookAgain(file, source);
         if (this.#hasGrown(file)) {
           file.large = true;

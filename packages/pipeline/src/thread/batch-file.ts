@@ -31,6 +31,12 @@ export interface BatchFile {
   large: boolean;
 }
 
+/** A file just looked at: whatever comes of it is still open. */
+export function batchFile(file: Pick<BatchFile, 'name' | 'path' | 'stat' | 'statAtMs'>): BatchFile {
+  const open = { cached: undefined, digest: undefined, hashed: false, remember: false };
+  return { ...file, ...open, failed: false, large: false };
+}
+
 export function joinPath(root: string, name: string): string {
   return root.endsWith('/') ? root + name : `${root}/${name}`;
 }
@@ -66,7 +72,7 @@ export function cacheRowOf(context: BatchContext, file: BatchFile): CacheRow | u
   };
 }
 
-export function failedNotice(path: string, reason: string, message: string): NewNotice {
+function failedNotice(path: string, reason: string, message: string): NewNotice {
   return { severity: 'failed', reason, path, message };
 }
 
@@ -76,6 +82,10 @@ export function vanished(path: string): NewNotice {
     'vanished',
     `${quotePath(path)} vanished while it was ingested; put it back or run the command again`,
   );
+}
+
+export function notRegular(path: string): NewNotice {
+  return failedNotice(path, 'changed', `${quotePath(path)} is no longer a regular file`);
 }
 
 export function changed(path: string): NewNotice {

@@ -1,5 +1,4 @@
 import {
-  ArtifactError,
   type BatchPart,
   type CacheRow,
   decodeNames,
@@ -7,21 +6,14 @@ import {
   type IngestBatchInput,
   type IngestBatchOutput,
   invariant,
-  LIMITS,
   type NewNotice,
   type PackedRegion,
+  type StatCacheRange,
 } from '@waybill/core';
 import { ArenaBatch } from './arena-batch.ts';
-import {
-  type BatchFile,
-  cacheRowOf,
-  entryOf,
-  failedNotice,
-  joinPath,
-  unreadable,
-  vanished,
-} from './batch-file.ts';
+import { type BatchFile, cacheRowOf, entryOf, joinPath } from './batch-file.ts';
 import type { AskShard, IngestThreadPorts } from './ingest-thread-ports.ts';
+import { type BatchNames, type HandledFiles, lookAtFiles, readFiles } from './look-at-files.ts';
 import { ProofMemo } from './proof-memo.ts';
 import { StoredCheck } from './stored-check.ts';
 
@@ -38,88 +30,42 @@ export async function ingestBatch(
   ask: AskShard,
 ): Promise<IngestBatchOutput> {
   const notices: NewNotice[] = [];
-  const names = decodeNames(input.names);
-  const { files, consumed } = lookAtFiles(ports, { input, names, notices });
-  if (input.mode === 'store') {
-    await new StoredCheck({ input, ask, proofs: proofs.of(input.ingestSequence) }).settle(files);
-  }
+  const batch = { input, notices, names: decodeNames(input.names) };
   const packed: PackedRegion[] = [];
   const arena = new ArenaBatch({ ports, input, ask, notices, packed });
-  for (const file of files) {
-    if (file.digest !== undefined || file.failed) continue;
-    if (file.stat.sizeBytes >= LIMITS.largeFileBytes) file.large = true;
-    else await arena.add(file);
-  }
+  using cache = openCache(ports, batch);
+  const { files, consumed } =
+    cache === undefined || cache.isEmpty
+      ? await readFiles(ports, batch, arena)
+      : await readChanged(ports, { ...batch, ask, arena }, cache);
   await arena.flush();
   return { consumed, packed, notices, ...collect(ports, input, files) };
 }
 
-/** Stats every name, up to the byte budget, and joins with the stat cache. */
-function lookAtFiles(
-  ports: IngestThreadPorts,
-  batch: { input: IngestBatchInput; names: readonly string[]; notices: NewNotice[] },
-): { files: BatchFile[]; consumed: number } {
-  const { input, names, notices } = batch;
-  const files: BatchFile[] = [];
-  const first = names[0];
-  const last = names.at(-1);
-  if (first === undefined || last === undefined) return { files, consumed: 0 };
-  using cache = input.useStatCache
-    ? ports.statCache?.openRange({
-        firstPath: joinPath(input.root, first),
-        lastPath: joinPath(input.root, last),
-        algorithm: input.algorithm,
-      })
-    : undefined;
-  let bytes = 0;
-  let consumed = 0;
-  for (const name of names) {
-    consumed++;
-    const file = lookAtFile(ports, { root: input.root, name, notices });
-    if (file === undefined) continue;
-    file.cached = cache?.find(file.path, file.stat.signature);
-    // A reference is hashed, not stored, so an unchanged file needs no second question.
-    if (input.mode === 'reference' && file.cached !== undefined) file.digest = file.cached.digest;
-    files.push(file);
-    bytes += file.stat.sizeBytes;
-    if (bytes > input.byteBudget) break;
-  }
-  return { files, consumed };
+function openCache(ports: IngestThreadPorts, { input, names }: BatchNames): StatCacheRange | undefined {
+  const [first, last] = [names[0], names.at(-1)];
+  if (!input.useStatCache || first === undefined || last === undefined) return undefined;
+  const { root, algorithm } = input;
+  return ports.statCache?.openRange({
+    firstPath: joinPath(root, first),
+    lastPath: joinPath(root, last),
+    algorithm,
+  });
 }
 
-function lookAtFile(
+/** Looks at all files before it reads those that are new, so that all are asked about at once. */
+async function readChanged(
   ports: IngestThreadPorts,
-  of: { root: string; name: string; notices: NewNotice[] },
-): BatchFile | undefined {
-  const path = joinPath(of.root, of.name);
-  const statAtMs = ports.clock.nowMs();
-  try {
-    const stat = ports.files.stat(path);
-    if (stat === undefined) {
-      of.notices.push(vanished(path));
-      return undefined;
-    }
-    if (stat.kind !== 'file') {
-      of.notices.push(failedNotice(path, 'changed', `${path} is no longer a regular file`));
-      return undefined;
-    }
-    return {
-      name: of.name,
-      path,
-      stat,
-      statAtMs,
-      cached: undefined,
-      digest: undefined,
-      hashed: false,
-      remember: false,
-      failed: false,
-      large: false,
-    };
-  } catch (error) {
-    if (!(error instanceof ArtifactError)) throw error;
-    of.notices.push(unreadable(path, error));
-    return undefined;
+  batch: BatchNames & { ask: AskShard; arena: ArenaBatch },
+  cache: StatCacheRange,
+): Promise<HandledFiles> {
+  const { input, ask, arena } = batch;
+  const handled = lookAtFiles(ports, batch, cache);
+  if (input.mode === 'store') {
+    await new StoredCheck({ input, ask, proofs: proofs.of(input.ingestSequence) }).settle(handled.files);
   }
+  for (const file of handled.files) if (file.digest === undefined) await arena.add(file);
+  return handled;
 }
 
 function collect(
