@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { createIngestLocks, openSqliteCatalog } from '@waybill/catalog';
 import { ArtifactError, type HashPool } from '@waybill/core';
@@ -104,6 +104,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> 
       },
     }),
     targets: createTargetTree(),
+    ownFolders: [realpathSync(home), realpathSync(storeFolder)],
     checkouts: createCheckoutRecords({ file: join(home, 'checkouts') }),
     locks: createIngestLocks({ folder: join(home, 'locks') }),
     globs: createGlobs(),

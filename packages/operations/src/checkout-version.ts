@@ -3,6 +3,7 @@ import { writeEntries } from './get-version.ts';
 import { openManifest, scanVersion, type VersionManifest, verifyManifest } from './manifest-scan.ts';
 import { mergeJoin } from './merge-join.ts';
 import type { OperationOptions, OperationPorts } from './operation-ports.ts';
+import { prepareTarget } from './prepare-target.ts';
 import { resolveVersion } from './resolve-version.ts';
 import type { CheckoutRequest, CheckoutResult } from './results.ts';
 import { treeFiles } from './tree-files.ts';
@@ -12,7 +13,7 @@ import { treeFiles } from './tree-files.ts';
  * the rest is written as by {@link getVersion}. What a removed link points to is never touched.
  *
  * @throws ArtifactError `TARGET_CONFLICT` for a folder that holds something and was not made by a checkout, unless
- * `force` is set; and as {@link getVersion}
+ * `force` is set, and for one that {@link prepareTarget} refuses whatever is set; and as {@link getVersion}
  */
 export async function checkoutVersion(
   ports: OperationPorts,
@@ -21,7 +22,7 @@ export async function checkoutVersion(
 ): Promise<CheckoutResult> {
   const version = await resolveVersion(ports, request.ref, options);
   const manifest = await openManifest(ports, version, options);
-  const { root, empty } = await ports.targets.prepare(request.root, options);
+  const { root, empty } = await prepareTarget(ports, request.root, options);
   if (!empty && !request.force && !(await ports.checkouts.has(root))) {
     throw new ArtifactError(
       'TARGET_CONFLICT',

@@ -2,6 +2,7 @@ import {
   ArtifactError,
   type ArtifactName,
   assertAlias,
+  assertDescription,
   checkMetadata,
   formatArtifactName,
   LIMITS,
@@ -73,7 +74,7 @@ export async function editVersion(
 ): Promise<VersionRecord> {
   const { description, metadata } = request;
   if (metadata !== undefined) checkMetadata(metadata);
-  if (typeof description === 'string') checkDescription(description);
+  if (typeof description === 'string') assertDescription(description);
   const version = await resolveVersion(ports, request.ref, options);
   if (description === undefined && metadata === undefined) return version;
   const change = {
@@ -102,13 +103,4 @@ export async function deleteVersion(
 function checkAliases(aliases: readonly string[]): string[] {
   for (const alias of aliases) assertAlias(alias);
   return [...new Set(aliases)];
-}
-
-function checkDescription(description: string): void {
-  const bytes = new TextEncoder().encode(description).length;
-  if (bytes <= LIMITS.descriptionBytes) return;
-  throw new ArtifactError(
-    'LIMIT_EXCEEDED',
-    `the description has ${bytes} bytes; at most ${LIMITS.descriptionBytes} are allowed`,
-  );
 }

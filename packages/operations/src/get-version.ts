@@ -1,6 +1,7 @@
 import { ArtifactError, type Entry, type VersionRecord } from '@waybill/core';
 import { openManifest, scanEntries, scanVersion, type VersionManifest } from './manifest-scan.ts';
 import type { OperationOptions, OperationPorts } from './operation-ports.ts';
+import { prepareTarget } from './prepare-target.ts';
 import { resolveVersion, versionName } from './resolve-version.ts';
 import type { GetRequest, GetResult } from './results.ts';
 import { VersionWriter } from './version-writer.ts';
@@ -14,7 +15,7 @@ const LITERAL_START = /^[A-Za-z0-9_][A-Za-z0-9_./ -]*/;
  *
  * References to local files are copied from where they are, if they still are what the manifest says.
  *
- * @throws ArtifactError `NOT_FOUND`; `TARGET_CONFLICT`; `NO_SPACE`; one for all files that failed, with the gravest of
+ * @throws ArtifactError `NOT_FOUND`; `TARGET_CONFLICT`, `INVALID_ARGUMENT` for the folder; `NO_SPACE`; one for all files that failed, with the gravest of
  * `CORRUPT`, `MISSING_BLOB`, `SOURCE_CHANGED`, `SOURCE_NOT_FOUND`, `TARGET_CONFLICT`, `PERMISSION`, `UNSUPPORTED`, after
  * everything else was written; `CORRUPT` when the manifest is not the version's
  */
@@ -26,27 +27,35 @@ export async function getVersion(
   const wanted = request.only.length === 0 ? undefined : ports.globs.compile(request.only);
   const version = await resolveVersion(ports, request.ref, options);
   const manifest = await openManifest(ports, version, options);
-  const { root, empty } = await ports.targets.prepare(request.root, options);
+  await using blocks =
+    wanted === undefined
+      ? scanVersion(ports, manifest, options)
+      : chosen(ports, manifest, { request, wanted }, options);
+  // Before the folder is made: where nothing is to be written, nothing is left behind.
+  const first = await blocks.next();
+  if (wanted !== undefined && first.done === true) throw nothingMatches(version, request);
+  const { root, empty } = await prepareTarget(ports, request.root, options);
   const totals = await writeEntries(
     ports,
     { version, root, replace: !empty },
-    {
-      blocks:
-        wanted === undefined
-          ? scanVersion(ports, manifest, options)
-          : chosen(ports, manifest, { request, wanted }, options),
-      complete: wanted === undefined,
-      options,
-    },
+    { blocks: from(first, blocks), complete: wanted === undefined, options },
   );
-  if (wanted !== undefined && totals.entries === 0) {
-    throw new ArtifactError(
-      'NOT_FOUND',
-      `no entry of ${versionName(version)} matches ${request.only.map((glob) => JSON.stringify(glob)).join(', ')}; \`waybill ls\` lists its entries`,
-      { details: { subject: versionName(version), globs: request.only } },
-    );
-  }
   return { version, root, ...totals };
+}
+
+function nothingMatches(version: VersionRecord, { only }: GetRequest): ArtifactError {
+  return new ArtifactError(
+    'NOT_FOUND',
+    `no entry of ${versionName(version)} matches ${only.map((glob) => JSON.stringify(glob)).join(', ')}; \`waybill ls\` lists its entries`,
+    { details: { subject: versionName(version), globs: only } },
+  );
+}
+
+/** What an iterator gave first, and then the rest. */
+async function* from<T>(first: IteratorResult<T>, rest: AsyncIterable<T>): AsyncGenerator<T> {
+  if (first.done === true) return;
+  yield first.value;
+  yield* rest;
 }
 
 /** Writes blocks of entries; the folder exists. */
@@ -72,7 +81,10 @@ async function* chosen(
   // A whole scan proves the manifest on the way; a part of it is read only where the globs may match.
   const blocks =
     prefix === '' ? scanVersion(ports, manifest, options) : scanEntries(manifest, { prefix }, options);
-  for await (const block of blocks) yield block.filter(({ path }) => choice.wanted(path));
+  for await (const block of blocks) {
+    const entries = block.filter(({ path }) => choice.wanted(path));
+    if (entries.length > 0) yield entries;
+  }
 }
 
 /** What every path that matches one of the globs begins with. */

@@ -26,6 +26,8 @@ export interface OperationPorts {
   readonly pool: HashPool;
   readonly targets: TargetTree;
   readonly checkouts: CheckoutRecords;
+  /** Real paths of the folders that hold catalog and store. Nothing is ever downloaded over them. */
+  readonly ownFolders: readonly string[];
   readonly globs: Globs;
   readonly digests: Digests;
   readonly clock: Clock;

@@ -1,5 +1,11 @@
 import { compareUtf8 } from '@waybill/core';
-import { checkoutVersion, type TreeDifference, type VerifyResult, verifyVersion } from '@waybill/operations';
+import {
+  checkoutVersion,
+  getVersion,
+  type TreeDifference,
+  type VerifyResult,
+  verifyVersion,
+} from '@waybill/operations';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { content, tree } from './arbitraries.ts';
@@ -195,6 +201,27 @@ describe('checkoutVersion', () => {
     expect(error.message).toContain('--force');
     expect([...ports.memory.files.nodes.keys()]).toEqual([`${ROOT}/mine`]);
     expect(ports.memory.checkouts.roots.size).toBe(0);
+  });
+
+  test('refuses folders that are, hold or lie in one of its own, even by force', async () => {
+    for (const root of ['/', '/home', '/home/waybill', '/home/waybill/cache', '/mnt/store', '/mnt/store/x']) {
+      const ports = createMemoryPorts();
+      await put(ports, treeOf({ a: '1' }));
+      ports.memory.files.writeFile('/home/waybill/catalog.db', bytesOf('precious'));
+      const before = new Map(ports.memory.files.nodes);
+      const request = { ref: refTo('data'), root, force: true, only: [] };
+      for (const write of [checkoutVersion, getVersion]) {
+        const error = await errorOf(() => write(ports, request));
+        expect(error.code).toBe('TARGET_CONFLICT');
+        expect(error.message).toContain(JSON.stringify(root));
+        expect(error.message).toMatch(/"\/home\/waybill"|"\/mnt\/store"/);
+      }
+      expect(ports.memory.files.nodes).toEqual(before);
+      expect(ports.memory.checkouts.roots.size).toBe(0);
+    }
+    const ports = createMemoryPorts();
+    await put(ports, treeOf({ a: '1' }));
+    await checkoutVersion(ports, { ref: refTo('data'), root: '/home/waybill-2', force: false });
   });
 
   test('removes nothing when the manifest is damaged', async () => {

@@ -95,9 +95,10 @@ describe('getVersion', () => {
     expect(result).toMatchObject({ entries: 1, bytes: 1, written: 1, skipped: 0 });
     expect(ports.memory.manifests.blocksRead).toBeLessThan(3);
     const error = await errorOf(() =>
-      getVersion(ports, { ref: refTo('data'), root: ROOT, only: ['nothing*'] }),
+      getVersion(ports, { ref: refTo('data'), root: '/new', only: ['nothing*'] }),
     );
     expect(error.code).toBe('NOT_FOUND');
+    expect(ports.memory.files.isFolder('/new')).toBe(false);
   });
 
   test('what a glob begins with is what all its matches begin with', () => {

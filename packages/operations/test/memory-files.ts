@@ -58,10 +58,12 @@ export class MemoryFiles {
   readonly targets: TargetFiles = { openRoot: (root) => new MemoryTargetRoot(this, root) };
 
   readonly tree: TargetTree = {
+    locate: (root) => Promise.resolve(root),
     prepare: (root) =>
       Promise.try(() => {
-        if ((this.nodes.get(root)?.kind ?? 'folder') !== 'folder')
-          throw new ArtifactError('TARGET_CONFLICT', `${root} is not a folder`);
+        const kind = this.nodes.get(root)?.kind ?? 'folder';
+        if (kind !== 'folder') throw new ArtifactError('INVALID_ARGUMENT', `${root} is not a folder`);
+        if (!this.isFolder(root)) this.nodes.set(root, { kind: 'folder' });
         return { root, empty: ![...this.nodes.keys()].some((path) => path.startsWith(`${root}/`)) };
       }),
     resolve: (root) =>

@@ -73,6 +73,7 @@ export function createMemoryPorts(options: { later?: boolean } = {}): MemoryPort
     pool: new MemoryPool(tasks, memory),
     targets: files.tree,
     checkouts,
+    ownFolders: ['/home/waybill', '/mnt/store'],
     globs: { compile: (patterns) => (path) => patterns.some((pattern) => globToRegExp(pattern).test(path)) },
     digests: memoryDigests,
     clock: { nowMs: () => catalog.nowMs },

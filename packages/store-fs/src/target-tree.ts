@@ -1,6 +1,7 @@
 import { rmdirSync, unlinkSync } from 'node:fs';
 import { mkdir, opendir, realpath, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
 import {
   ArtifactError,
   assertEntryPath,
@@ -28,11 +29,12 @@ export interface TargetTreeOptions {
   readonly limits?: Partial<WalkLimits>;
 }
 
-/** Folders people download into. Errors: `TARGET_CONFLICT`, `NOT_FOUND`, `NO_SPACE`, `PERMISSION`, `IO`. */
+/** Folders people download into. Errors: `INVALID_ARGUMENT`, `TARGET_CONFLICT`, `NOT_FOUND`, `NO_SPACE`, `PERMISSION`, `IO`. */
 export function createTargetTree(options: TargetTreeOptions = {}): TargetTree {
   const scratchFolder = options.scratchFolder ?? tmpdir();
   const limits = { ...WALK_LIMITS, ...options.limits };
   return {
+    locate,
     prepare,
     resolve: resolveRoot,
     walk: (root, { signal } = {}) => walkTree({ root, scratchFolder, limits, signal }),
@@ -41,11 +43,24 @@ export function createTargetTree(options: TargetTreeOptions = {}): TargetTree {
   };
 }
 
+async function locate(root: string, options: CallOptions = {}): Promise<string> {
+  throwIfCancelled(options.signal);
+  const path = resolve(root);
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if (!hasErrno(error, 'ENOENT', 'ENOTDIR'))
+      throw fileError(error, `use the folder ${quotePath(root)}`, root);
+    return join(await locate(dirname(path), options), basename(path));
+  }
+}
+
 async function prepare(root: string, options: CallOptions = {}): Promise<{ root: string; empty: boolean }> {
   throwIfCancelled(options.signal);
   try {
-    await mkdir(root, { recursive: true });
-    const real = await realpath(root);
+    // Without the `..` that are in it, as `locate` takes it: links must not make the two differ.
+    await mkdir(resolve(root), { recursive: true });
+    const real = await realpath(resolve(root));
     const folder = await opendir(real);
     try {
       return { root: real, empty: (await folder.read()) === null };
@@ -73,7 +88,7 @@ async function resolveRoot(root: string, options: CallOptions = {}): Promise<str
 }
 
 function noFolder(root: string, cause?: unknown): ArtifactError {
-  return new ArtifactError('TARGET_CONFLICT', `${quotePath(root)} is not a folder; name a folder`, {
+  return new ArtifactError('INVALID_ARGUMENT', `${quotePath(root)} is not a folder; name a folder`, {
     cause,
     details: { subject: root },
   });

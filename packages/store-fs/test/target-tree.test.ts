@@ -39,10 +39,27 @@ describe('a target tree', () => {
     expect(await targets.prepare(join(tree.root, 'link'))).toEqual({ root: target, empty: false });
     expect(await targets.resolve(join(tree.root, 'link'))).toBe(target);
     await expectCode(() => targets.resolve(join(tree.root, 'nothing')), 'NOT_FOUND');
-    await expectCode(() => targets.resolve(join(target, 'file')), 'TARGET_CONFLICT');
-    const conflict = await expectCode(() => targets.prepare(join(target, 'file')), 'TARGET_CONFLICT');
+    await expectCode(() => targets.resolve(join(target, 'file')), 'INVALID_ARGUMENT');
+    const conflict = await expectCode(() => targets.prepare(join(target, 'file')), 'INVALID_ARGUMENT');
     expect(conflict.message).toContain(join(target, 'file'));
-    await expectCode(() => targets.prepare(join(target, 'file/below')), 'TARGET_CONFLICT');
+    await expectCode(() => targets.prepare(join(target, 'file/below')), 'INVALID_ARGUMENT');
+  });
+
+  test('is located where it is, or would be made', async () => {
+    const real = join(tree.root, 'a');
+    mkdirSync(real);
+    symlinkSync('a', join(tree.root, 'link'));
+    symlinkSync('nothing', join(tree.root, 'broken'));
+    expect(await targets.locate(join(tree.root, 'link'))).toBe(real);
+    expect(await targets.locate(join(tree.root, 'link/new/deep'))).toBe(join(real, 'new/deep'));
+    expect(await targets.locate(`${tree.root}/link/../b/./c`)).toBe(join(tree.root, 'b/c'));
+    expect(await targets.locate(`${tree.root}/broken`)).toBe(join(tree.root, 'broken'));
+    expect(await targets.locate('/')).toBe('/');
+    for (const path of ['link/new/deep', 'link/../b/./c']) {
+      const root = `${tree.root}/${path}`;
+      const located = await targets.locate(root);
+      expect(await targets.prepare(root)).toEqual({ root: located, empty: true });
+    }
   });
 
   test('is walked in order, links as themselves, empty folders as such', async () => {

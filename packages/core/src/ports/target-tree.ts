@@ -9,9 +9,11 @@ export interface TreeEntry {
 
 /** A folder people download into, seen from the main thread. */
 export interface TargetTree {
-  /** Makes the folder when it is missing; answers its real path and whether it holds anything. */
+  /** The real path the folder has, or would have if {@link prepare} made it now. */
+  locate(root: string, options?: CallOptions): Promise<string>;
+  /** Makes the folder when it is missing; answers its real path and whether it holds anything. `INVALID_ARGUMENT` for a file. */
   prepare(root: string, options?: CallOptions): Promise<{ root: string; empty: boolean }>;
-  /** The real path of a folder that must exist (`NOT_FOUND`). */
+  /** The real path of a folder that must exist (`NOT_FOUND`; `INVALID_ARGUMENT` for a file). */
   resolve(root: string, options?: CallOptions): Promise<string>;
   /**
    * Everything below the root that is not a folder, and folders that hold nothing, no link followed: in UTF-8 byte
