@@ -1,4 +1,15 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ArtifactError } from '@waybill/core';
@@ -6,6 +17,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { writeOutputFile } from '../src/file-output.ts';
 import { ResultStream } from '../src/result-stream.ts';
 import { SpooledList } from '../src/spooled-list.ts';
+import { runTool } from './e2e/run-tool.ts';
 
 let folder = '';
 beforeEach(async () => {
@@ -67,14 +79,14 @@ describe('ResultStream', () => {
 });
 
 describe('writeOutputFile', () => {
-  async function* bytes(texts: readonly string[], failure?: Error): AsyncGenerator<Uint8Array> {
+  async function* bytesOf(texts: readonly string[], failure?: Error): AsyncGenerator<Uint8Array> {
     for (const text of texts) yield Buffer.from(text);
     if (failure !== undefined) throw failure;
   }
 
   test('writes all and leaves nothing beside it', async () => {
     const path = join(folder, 'out');
-    expect(await writeOutputFile(path, bytes(['ab', 'cde']))).toBe(5);
+    expect(await writeOutputFile(path, bytesOf(['ab', 'cde']))).toBe(5);
     expect(await readFile(path, 'utf8')).toBe('abcde');
     expect(await readdir(folder)).toEqual(['out']);
   });
@@ -83,7 +95,7 @@ describe('writeOutputFile', () => {
     const path = join(folder, 'out');
     await writeFile(path, 'old');
     const failure = new ArtifactError('CORRUPT', 'wrong digest');
-    await expect(writeOutputFile(path, bytes(['new'], failure))).rejects.toBe(failure);
+    await expect(writeOutputFile(path, bytesOf(['new'], failure))).rejects.toBe(failure);
     expect(await readFile(path, 'utf8')).toBe('old');
     expect(await readdir(folder)).toEqual(['out']);
   });
@@ -91,7 +103,7 @@ describe('writeOutputFile', () => {
   test('an abort leaves nothing', async () => {
     const signal = AbortSignal.abort();
     const path = join(folder, 'out');
-    await expect(writeOutputFile(path, bytes(['x']), { signal })).rejects.toMatchObject({
+    await expect(writeOutputFile(path, bytesOf(['x']), { signal })).rejects.toMatchObject({
       code: 'CANCELLED',
     });
     expect(await readdir(folder)).toEqual([]);
@@ -99,9 +111,86 @@ describe('writeOutputFile', () => {
 
   test('a folder that is not there is named', async () => {
     const path = join(folder, 'none', 'out');
-    await expect(writeOutputFile(path, bytes(['x']))).rejects.toMatchObject({
+    await expect(writeOutputFile(path, bytesOf(['x']))).rejects.toMatchObject({
       code: 'NOT_FOUND',
       message: expect.stringContaining(JSON.stringify(path)) as unknown,
     });
+  });
+
+  test('a pipe is written to, not replaced', async () => {
+    const path = join(folder, 'pipe');
+    expect(runTool(['mkfifo', path]).status).toBe(0);
+    const [bytes, read] = await Promise.all([writeOutputFile(path, bytesOf(['ab', 'c'])), readFile(path)]);
+    expect({ bytes, read: read.toString() }).toEqual({ bytes: 3, read: 'abc' });
+    expect((await lstat(path)).isFIFO()).toBe(true);
+    expect(await readdir(folder)).toEqual(['pipe']);
+  });
+
+  test('a device is written to, also behind a link', async () => {
+    const path = join(folder, 'null');
+    await symlink('/dev/null', path);
+    expect(await writeOutputFile(path, bytesOf(['abc']))).toBe(3);
+    expect((await lstat(path)).isSymbolicLink()).toBe(true);
+    expect((await stat('/dev/null')).isCharacterDevice()).toBe(true);
+    await rm(path);
+    await symlink('/dev/full', path);
+    await expect(writeOutputFile(path, bytesOf(['abc']))).rejects.toMatchObject({
+      code: 'NO_SPACE',
+      message: expect.stringContaining(`${JSON.stringify(path)}: no space is left`) as unknown,
+    });
+  });
+
+  test.for(['there', 'not there yet'])(
+    'what a link names is replaced, and the link stays: %s',
+    async (name) => {
+      await mkdir(join(folder, 'sub'));
+      const file = join(folder, 'sub', name);
+      if (name === 'there') await writeFile(file, 'old', { mode: 0o640 });
+      await symlink(`./sub/${name}`, join(folder, 'middle'));
+      await symlink('middle', join(folder, 'link'));
+      await writeOutputFile(join(folder, 'link'), bytesOf(['new']));
+      expect(await readFile(file, 'utf8')).toBe('new');
+      expect(await readdir(join(folder, 'sub'))).toEqual([name]);
+      expect((await readdir(folder)).sort()).toEqual(['link', 'middle', 'sub']);
+      expect((await lstat(join(folder, 'link'))).isSymbolicLink()).toBe(true);
+    },
+  );
+
+  test('a file that is replaced keeps its permissions', async () => {
+    const path = join(folder, 'private');
+    await writeFile(path, 'old');
+    await chmod(path, 0o600);
+    await writeOutputFile(path, bytesOf(['new']));
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+  });
+
+  test('the longest name there can be', async () => {
+    const name = 'n'.repeat(255);
+    await writeOutputFile(join(folder, name), bytesOf(['x']));
+    expect(await readdir(folder)).toEqual([name]);
+    await expect(writeOutputFile(join(folder, `${name}n`), bytesOf(['x']))).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringContaining('choose a shorter one') as unknown,
+    });
+  });
+
+  test('a folder and a link to itself are said to be so, before any work', async () => {
+    let pulled = false;
+    async function* watched(): AsyncGenerator<Uint8Array> {
+      pulled = true;
+      yield Buffer.from('x');
+    }
+    const loop = join(folder, 'loop');
+    await symlink('loop', loop);
+    for (const [path, text] of [
+      [folder, 'it is a folder'],
+      [loop, 'leads to itself'],
+    ] as const) {
+      await expect(writeOutputFile(path, watched())).rejects.toMatchObject({
+        code: 'TARGET_CONFLICT',
+        message: expect.stringContaining(text) as unknown,
+      });
+    }
+    expect(pulled).toBe(false);
   });
 });
