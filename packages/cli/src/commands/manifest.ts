@@ -1,11 +1,12 @@
-import { resolve } from 'node:path';
+import { createReadStream } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { ArtifactError, parseVersionRef } from '@waybill/core';
 import type { ManifestFormat } from '@waybill/operations';
 import type { Command } from 'commander';
 import { finishCommand, type RunAction } from '../command-definition.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT_CODES, type ExitCode } from '../exit-codes.ts';
-import { writeOutputFile } from '../file-output.ts';
+import { writeOutputFile, writeScratchFile } from '../file-output.ts';
 import { showOperation } from '../progress-text.ts';
 import { versionName } from '../render-version.ts';
 import { displayPath, formatBytes, formatCounted } from '../text.ts';
@@ -51,7 +52,8 @@ async function runManifest(context: CommandContext, name: string, flags: Manifes
   const options = { signal, onProgress: showOperation(display) };
   const chunks = exportManifest(ports, { ref: fixed, format }, options);
   if (flags.output === undefined) {
-    for await (const chunk of chunks) await output.write(chunk);
+    const whole = context.json ? readAhead(chunks, { folder: ports.scratchFolder, signal }) : chunks;
+    for await (const chunk of whole) await output.write(chunk);
     return EXIT_CODES.done;
   }
   const file = resolve(context.workingFolder, flags.output);
@@ -67,6 +69,19 @@ async function runManifest(context: CommandContext, name: string, flags: Manifes
     );
   }
   return EXIT_CODES.done;
+}
+
+/**
+ * The same bytes, of which none leaves before the last one is known to be right: `--json` promises one object, and half
+ * a manifest in front of an `error` could be taken for a whole one.
+ */
+async function* readAhead(
+  chunks: AsyncIterable<Uint8Array>,
+  { folder, signal }: { folder: string; signal: AbortSignal },
+): AsyncGenerator<Uint8Array> {
+  const file = join(folder, 'manifest.json');
+  await writeScratchFile(file, { chunks, signal });
+  yield* createReadStream(file, { signal });
 }
 
 function parseFormat({ format: text, output, json }: ManifestFlags): ManifestFormat {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { runTool } from './run-tool.ts';
-import { Sandbox } from './sandbox.ts';
+import { type Reply, Sandbox } from './sandbox.ts';
 
 let sandbox: Sandbox;
 
@@ -96,6 +96,29 @@ test('a damaged manifest is named', async () => {
   const check = await sandbox.json(['store', 'check']);
   expect(check).toMatchObject({ exitCode: 4, json: { damagedManifests: 1 } });
   expect((await sandbox.done('show', 'demo')).version).toBe('v0');
+});
+
+test('manifest --json of a large damaged manifest is one object all the same', async () => {
+  const files: Record<string, string> = {};
+  for (let index = 0; index < 20_000; index += 1) files[`many/${index}-${'x'.repeat(60)}`] = `${index}`;
+  await sandbox.write(files);
+  const { version } = await sandbox.done('put', 'many', '--name', 'many', '--type', 'dataset');
+  expect(version).toBe('v0');
+  const whole = JSON.parse((await sandbox.run(['manifest', 'many', '--json'])).stdout.toString()) as Reply;
+  expect(Object.keys(whole.contents)).toHaveLength(20_000);
+  const { manifest } = (await sandbox.done('show', 'many')) as unknown as { manifest: { key: string } };
+  const path = join(sandbox.home, 'store', manifest.key);
+  await flipByte(path, Math.floor((await readFile(path)).length * 0.8));
+
+  // Without --json what is right leaves before the damage is met.
+  const streamed = await sandbox.run(['manifest', 'many']);
+  expect(streamed.exitCode).toBe(4);
+  expect(streamed.stdout.length).toBeGreaterThan(0);
+  const { exitCode, json } = await sandbox.json(['manifest', 'many']);
+  expect(exitCode).toBe(4);
+  expect(Object.keys(json)).toEqual(['error']);
+  expect(json.error?.code).toBe('CORRUPT');
+  expect(json.error?.message).toContain('many:v0');
 });
 
 describe('the catalog', () => {
