@@ -85,6 +85,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> 
   );
   pool.prepare(() => statCache.prepare());
   const scratch = opened.use(new Scratch());
+  const ownFolders = [realpathSync(home), realpathSync(storeFolder)];
   const ports = {
     catalog,
     index: catalog,
@@ -99,12 +100,13 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> 
     sort: createExternalSort(),
     source: createLocalSource({
       run: (input, run) => pool.run('walk', input, run),
+      ownFolders,
       get scratchFolder(): string {
         return scratch.folder;
       },
     }),
     targets: createTargetTree(),
-    ownFolders: [realpathSync(home), realpathSync(storeFolder)],
+    ownFolders,
     checkouts: createCheckoutRecords({ file: join(home, 'checkouts') }),
     locks: createIngestLocks({ folder: join(home, 'locks') }),
     globs: createGlobs(),

@@ -1,6 +1,7 @@
 import { type Dirent, readFileSync, statSync } from 'node:fs';
 import type { NewNotice } from '@waybill/core';
 import { errnoOf } from './file-errors.ts';
+import { identityOf } from './folder-identity.ts';
 import { doubtfulNames, kindOf, readItems, streamItems } from './folder-items.ts';
 import { IGNORE_FILE, type IgnoreScope } from './ignore-scope.ts';
 import { KeyRunWriter } from './key-runs.ts';
@@ -62,7 +63,7 @@ export class FolderReader {
     this.#links = new LinkClassifier(context.rules);
   }
 
-  /** `undefined`, with a notice, when the folder cannot be read. `scope` is that of the folder above. */
+  /** `undefined`, with a notice, when the folder cannot be read or is not to be. `scope` is that of the folder above. */
   read(folder: string, scope: IgnoreScope): FolderKeys | FolderRuns | undefined {
     const path = this.#absolute(folder);
     if (this.#isTooDeep(folder)) {
@@ -73,7 +74,12 @@ export class FolderReader {
     const reading = { folder, path, scope, doubtful: false };
     const before = this.#notices.length;
     try {
-      return statSync(path).size > this.#context.limits.folderInodeBytes
+      const found = statSync(path, { bigint: true });
+      if (this.#context.ownFolders.includes(identityOf(found))) {
+        this.#notices.push(leftOut(path, 'own-store'));
+        return undefined;
+      }
+      return found.size > this.#context.limits.folderInodeBytes
         ? this.#readLarge(reading)
         : this.#readWhole(reading);
     } catch (error) {

@@ -1,6 +1,7 @@
 import { type BigIntStats, realpathSync, type Stats, statSync } from 'node:fs';
 import type { NewNotice } from '@waybill/core';
 import { hasErrno } from './file-errors.ts';
+import { foldersOf, identityAt, identityOf } from './folder-identity.ts';
 import { type LeftOutReason, leftOut, unreadable } from './walk-notices.ts';
 
 /** Device and inode of folders looked at, remembered up to this many. */
@@ -50,7 +51,7 @@ export class LinkClassifier {
     const known = this.#identities.get(folder);
     if (known !== undefined) return known;
     if (this.#identities.size >= IDENTITIES_MAX) this.#identities.clear();
-    const identity = lookAt(folder);
+    const identity = identityAt(folder);
     this.#identities.set(folder, identity);
     return identity;
   }
@@ -60,28 +61,4 @@ function specialKind(found: Stats | BigIntStats): LeftOutReason {
   if (found.isSocket()) return 'socket';
   if (found.isFIFO()) return 'fifo';
   return found.isCharacterDevice() || found.isBlockDevice() ? 'device' : 'special';
-}
-
-/** A folder that may not be looked at is none that a link could lead back to. */
-function lookAt(folder: string): string {
-  try {
-    return identityOf(statSync(folder, { bigint: true }));
-  } catch (error) {
-    if (hasErrno(error, 'EACCES', 'ENOENT')) return '';
-    throw error;
-  }
-}
-
-function identityOf(found: BigIntStats): string {
-  return `${found.dev}:${found.ino}`;
-}
-
-/** A folder and those above it: `/a/b`, `/a`, `/`. */
-function* foldersOf(path: string): Generator<string> {
-  let folder = path;
-  while (folder !== '/' && folder !== '') {
-    yield folder;
-    folder = folder.slice(0, folder.lastIndexOf('/'));
-  }
-  yield '/';
 }

@@ -9,9 +9,11 @@ import {
   type IngestSource,
   type LocalSource,
   type NewNotice,
+  quotePath,
   throwIfCancelled,
   type WalkChunk,
 } from '@waybill/core';
+import { identityAt } from './folder-identity.ts';
 import { createGlobs } from './globs.ts';
 import { IgnoreScope } from './ignore-scope.ts';
 import { NameFilter } from './name-filter.ts';
@@ -26,6 +28,8 @@ export interface LocalSourceOptions {
   readonly run: RunWalk;
   /** Local folder for names of folders too large to sort in memory. Made when needed; a walk removes what it puts there. */
   readonly scratchFolder: string;
+  /** Absolute folders Waybill itself writes into (its home, its store): left out of walks, refused as sources. */
+  readonly ownFolders?: readonly string[];
   /** For tests. */
   readonly limits?: Partial<WalkLimits>;
 }
@@ -34,16 +38,17 @@ type WalkOptions = Pick<IngestOptions, 'include' | 'exclude' | 'followLinks'> & 
 
 /** Local files and folders as sources of an ingest. */
 export function createLocalSource(options: LocalSourceOptions): LocalSource {
+  const { ownFolders = [] } = options;
   const limits = { ...WALK_LIMITS, ...options.limits };
   return {
     resolve: async (given, { into, workingFolder, signal }) => {
       throwIfCancelled(signal);
-      return resolveSource(given, { into, workingFolder });
+      return resolveSource(given, { into, workingFolder, ownFolders });
     },
     walk: (source, walkOptions) => {
       const rules = rulesOf(source, walkOptions);
       if (source.kind === 'file') return walkFile(source, rules);
-      return walkFolder({ ...options, limits, source, rules, signal: walkOptions.signal });
+      return walkFolder({ ...options, ownFolders, limits, source, rules, signal: walkOptions.signal });
     },
   };
 }
@@ -75,7 +80,7 @@ function fileNotice(path: string, problem: string | undefined): NewNotice | unde
   try {
     const found = createSourceFiles().stat(path);
     if (found?.kind === 'file') return undefined;
-    const message = `${path} is no file any more; put it back and run the command again`;
+    const message = `${quotePath(path)} is no file any more; put it back and run the command again`;
     return { severity: 'failed', reason: 'vanished', path, message };
   } catch (error) {
     return unreadable(path, error);
@@ -85,6 +90,7 @@ function fileNotice(path: string, problem: string | undefined): NewNotice | unde
 interface FolderWalk {
   readonly run: RunWalk;
   readonly scratchFolder: string;
+  readonly ownFolders: readonly string[];
   readonly limits: WalkLimits;
   readonly source: IngestSource;
   readonly rules: WalkRules;
@@ -95,7 +101,8 @@ async function* walkFolder(walk: FolderWalk): AsyncGenerator<WalkChunk> {
   const { limits, rules, signal } = walk;
   const scratchFolder = join(walk.scratchFolder, `walk-${randomBytes(10).toHex()}`);
   const slice = { kind: 'folder', folder: '', ignoreFiles: [] } as const;
-  const request = { root: walk.source.path, rules, limits, scratchFolder, slice };
+  const ownFolders = walk.ownFolders.map(identityAt);
+  const request = { root: walk.source.path, rules, limits, scratchFolder, ownFolders, slice };
   const schedule = new WalkSchedule({ run: walk.run, request, signal });
   const merger = new ChunkMerger(limits.batchEntries);
   try {

@@ -10,6 +10,7 @@ import {
   type SourceMode,
 } from '@waybill/core';
 import { hasErrno, sourceError } from './file-errors.ts';
+import { foldersOf, identityAt } from './folder-identity.ts';
 
 const SCHEME = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//;
 
@@ -21,7 +22,7 @@ const SCHEME = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//;
  */
 export async function resolveSource(
   given: string,
-  options: { into: string; workingFolder: string },
+  options: { into: string; workingFolder: string; ownFolders: readonly string[] },
 ): Promise<IngestSource> {
   const { mode, path } = parseArgument(given, options.workingFolder);
   const found = await lookAt(given, path);
@@ -30,11 +31,13 @@ export async function resolveSource(
   }
   const kind = found.isDirectory() ? 'directory' : 'file';
   await assertReadable(path, kind);
+  const real = await realPath(path, kind);
+  assertOutside(given, { folder: kind === 'file' ? dirname(real) : real, ownFolders: options.ownFolders });
   return {
     kind,
     mode,
     given,
-    path: await realPath(path, kind),
+    path: real,
     into: /^(?:\.?\/*)*$/.test(options.into) ? '' : normalizeEntryPath(options.into),
   };
 }
@@ -102,6 +105,17 @@ async function realPath(path: string, kind: IngestSource['kind']): Promise<strin
     throw invalid(path, 'lies in a folder whose name is not valid UTF-8; rename that folder');
   }
   return kind === 'file' ? join(text, basename(path)) : text;
+}
+
+/** What Waybill writes while it reads would never come to an end, and is its own business besides. */
+function assertOutside(given: string, where: { folder: string; ownFolders: readonly string[] }): void {
+  const above = new Set([...foldersOf(where.folder)].map(identityAt));
+  const own = where.ownFolders.find((folder) => above.has(identityAt(folder)) && identityAt(folder) !== '');
+  if (own === undefined) return;
+  throw invalid(
+    given,
+    `lies in ${quotePath(own)}, where Waybill keeps its catalog or its store; name something outside of it, or set WAYBILL_HOME or WAYBILL_STORE to another folder`,
+  );
 }
 
 function unreadable(path: string, error: unknown): ArtifactError {

@@ -10,6 +10,7 @@ const LEFT_OUT = {
   fifo: 'is a named pipe',
   device: 'is a device',
   special: 'is neither a file nor a folder',
+  'own-store': "is a folder of Waybill's own, its home or its store",
 } as const;
 
 export type LeftOutReason = keyof typeof LEFT_OUT;

@@ -60,6 +60,8 @@ export type WalkRequest = {
   readonly rules: WalkRules;
   readonly limits: WalkLimits;
   readonly scratchFolder: string;
+  /** Identities of the folders Waybill itself writes into while the walk is on: never walked. */
+  readonly ownFolders: readonly string[];
   readonly slice: WalkSlice;
 };
 
@@ -85,7 +87,12 @@ export function asWalkAnswer(output: Readonly<Record<string, unknown>>): WalkAns
 
 function isWalkRequest(input: object): input is WalkRequest {
   return (
-    'root' in input && 'rules' in input && 'limits' in input && 'scratchFolder' in input && 'slice' in input
+    'root' in input &&
+    'rules' in input &&
+    'limits' in input &&
+    'scratchFolder' in input &&
+    'ownFolders' in input &&
+    'slice' in input
   );
 }
 
