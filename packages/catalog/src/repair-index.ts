@@ -16,7 +16,7 @@ export async function dropBlobs(
   session: CatalogSession,
   { batch, options }: { batch: DropBatch; options: CallOptions | undefined },
 ): Promise<number> {
-  const { entity, algorithm, digests } = batch;
+  const { entity, algorithm, digests, objectId } = batch;
   let dropped = 0;
   const bytesPerWrite = BLOBS_PER_WRITE * DIGEST_BYTES;
   for (let start = 0; start < digests.length; start += bytesPerWrite) {
@@ -25,7 +25,8 @@ export async function dropBlobs(
       await voidProofs(db);
       const entityId = (await session.findEntity(db, entity)) ?? 0;
       const query = { entityId, algorithm: algorithmCode(algorithm), digests: some };
-      const found = sql`select b.blob_id, b.object_id from ${session.dialect.findBlobs(query)} b`;
+      const here = objectId === undefined ? sql`true` : sql`b.object_id = ${objectId}`;
+      const found = sql`select b.blob_id, b.object_id from ${session.dialect.findBlobs(query)} b where ${here}`;
       return removeBlobs(session, { db, found });
     });
   }

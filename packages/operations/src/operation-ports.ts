@@ -9,6 +9,7 @@ import type {
   FaultPoints,
   Globs,
   HashPool,
+  IngestLocks,
   ManifestFiles,
   ManifestTexts,
   Random,
@@ -28,6 +29,8 @@ export interface OperationPorts {
   readonly checkouts: CheckoutRecords;
   /** Real paths of the folders that hold catalog and store. Nothing is ever downloaded over them. */
   readonly ownFolders: readonly string[];
+  /** Beside those of ingests, the one of maintenance. */
+  readonly locks: IngestLocks;
   readonly globs: Globs;
   readonly digests: Digests;
   readonly clock: Clock;

@@ -253,8 +253,9 @@ export class MemoryCatalog extends MemoryVersions implements BlobIndex {
     return Promise.resolve(this.versions.some(uses));
   }
 
-  dropBlobs(batch: DigestBatch): Promise<number> {
-    const found = this.#find(batch).filter((blob) => blob !== undefined);
+  dropBlobs(batch: DigestBatch & { readonly objectId?: number }): Promise<number> {
+    const isIn = (blob: BlobRow) => batch.objectId === undefined || blob.objectId === batch.objectId;
+    const found = this.#find(batch).filter((blob) => blob !== undefined && isIn(blob)) as BlobRow[];
     for (const blob of found) this.#drop(blob);
     return Promise.resolve(found.length);
   }
@@ -275,9 +276,8 @@ export class MemoryCatalog extends MemoryVersions implements BlobIndex {
   }) {
     return Promise.try(() => {
       const objectId = this.#addObject({ ...object, ingestId: undefined, collection: undefined });
-      const count = this.#fill(this.#object(objectId), object);
-      this.#condemnIfEmpty(this.#object(objectId));
-      return count;
+      this.#fill(this.#object(objectId), object);
+      return objectId;
     });
   }
 

@@ -10,6 +10,7 @@ import { createOperationTasks, type OperationPorts, type OperationTaskName } fro
 import { MemoryCatalog } from './memory-catalog.ts';
 import { createMemoryHasher, memoryDigests } from './memory-digests.ts';
 import { MemoryCheckouts, MemoryFiles } from './memory-files.ts';
+import { MemoryLocks } from './memory-locks.ts';
 import { MemoryManifests, memorySort, memoryTexts } from './memory-manifests.ts';
 import { Killed, MemoryStore } from './memory-store.ts';
 
@@ -74,6 +75,7 @@ export function createMemoryPorts(options: { later?: boolean } = {}): MemoryPort
     targets: files.tree,
     checkouts,
     ownFolders: ['/home/waybill', '/mnt/store'],
+    locks: new MemoryLocks(),
     globs: { compile: (patterns) => (path) => patterns.some((pattern) => globToRegExp(pattern).test(path)) },
     digests: memoryDigests,
     clock: { nowMs: () => catalog.nowMs },

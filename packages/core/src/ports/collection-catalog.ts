@@ -94,9 +94,12 @@ export interface CollectionCatalog {
   ): Promise<ObjectKey[]>;
   /** Whether a stored manifest belongs to a version that is COMMITTED, or was deleted at or after the threshold. */
   manifestInUse(key: ObjectKey, thresholdTick: number, options?: CallOptions): Promise<boolean>;
-  /** Takes blobs out of the index because their bytes are gone or wrong, and makes stat cache proofs so far void. */
+  /**
+   * Takes blobs out of the index because their bytes are gone or wrong, and makes stat cache proofs so far void. With
+   * `objectId`, only those that lie in this object.
+   */
   dropBlobs(
-    batch: { entity: string; algorithm: DigestAlgorithm; digests: Uint8Array },
+    batch: { entity: string; algorithm: DigestAlgorithm; digests: Uint8Array; objectId?: number },
     options?: CallOptions,
   ): Promise<number>;
   /** Empties the entity's index before it is rebuilt from the store; makes stat cache proofs so far void. */

@@ -143,7 +143,7 @@ async function repair(
 ): Promise<number> {
   const { entity, collection } = damage.check;
   const { object, wrong, findings } = damage.result;
-  const dropped = await dropWrong(ports, { entity, algorithm: object.algorithm, wrong }, options);
+  const dropped = await dropWrong(ports, { entity, object, wrong }, options);
   if (!findings.some(({ kind }) => kind === 'damaged-footer')) return dropped;
   const outcome = await rewritePack(ports, { entity, collection, pack: object, always: true }, options);
   return outcome === 'rewritten' ? dropped + 1 : dropped;
@@ -151,15 +151,16 @@ async function repair(
 
 async function dropWrong(
   ports: OperationPorts,
-  damage: { entity: string; algorithm: DigestAlgorithm; wrong: BlobRows },
+  damage: { entity: string; object: IndexedObject; wrong: BlobRows },
   options: OperationOptions,
 ): Promise<number> {
-  const { entity, algorithm, wrong } = damage;
+  const { entity, object, wrong } = damage;
+  const { algorithm, objectId } = object;
   let dropped = 0;
   for (let start = 0; start < wrong.lengths.length; start += CALL_DIGESTS) {
     const digests = wrong.digests.slice(start * DIGEST_BYTES, (start + CALL_DIGESTS) * DIGEST_BYTES);
     ports.faults.reach('check.drop');
-    dropped += await ports.catalog.dropBlobs({ entity, algorithm, digests }, options);
+    dropped += await ports.catalog.dropBlobs({ entity, algorithm, digests, objectId }, options);
   }
   return dropped;
 }

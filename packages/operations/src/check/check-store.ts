@@ -1,4 +1,5 @@
 import { leftoverManifests, leftoverStaging, orphans } from '../collect/leftovers.ts';
+import { holdMaintenance } from '../maintenance-lock.ts';
 import type { OperationOptions, OperationPorts } from '../operation-ports.ts';
 import type { CheckRequest, CheckResult, StoreFinding } from '../results.ts';
 import { checkObjects } from './check-objects.ts';
@@ -13,12 +14,15 @@ import { DamagedContents, type EntityCheck, noCounts } from './entity-check.ts';
  *
  * With `repair`, damaged contents are taken out of the index: versions that need them miss them from then on, until the
  * next `put` of the same content stores it anew. A pack whose list of blobs is damaged is written anew.
+ *
+ * @throws ArtifactError `BUSY`, with `repair` only
  */
 export async function* checkStore(
   ports: OperationPorts,
   request: CheckRequest,
   options: OperationOptions = {},
 ): AsyncGenerator<StoreFinding, CheckResult> {
+  await using _ = request.repair ? await holdMaintenance(ports) : undefined;
   const entities =
     request.entity === undefined ? await ports.catalog.listEntities(options) : [request.entity];
   const counts = noCounts();

@@ -1,5 +1,6 @@
 import { ArtifactError, type ObjectInfo, storeKeys } from '@waybill/core';
 import { adoptObject, describeObject, rightBlobs } from '../collect/adopt-object.ts';
+import { holdMaintenance } from '../maintenance-lock.ts';
 import { mapOrdered } from '../map-ordered.ts';
 import type { OperationOptions, OperationPorts } from '../operation-ports.ts';
 import type { RebuildRequest, RebuildResult } from '../results.ts';
@@ -24,15 +25,16 @@ type Adopted =
 /**
  * Makes the blob index anew from what the store holds: packs by their footers, large blobs by their names. What cannot
  * be read is passed over and named. Until it is finished versions may seem to miss contents; when it is killed, it is
- * run again. A collection beside it takes in what it has not reached yet.
+ * run again, or a collection takes in what it has not reached.
  *
- * @throws ArtifactError `IO`, `PERMISSION`
+ * @throws ArtifactError `BUSY`, `IO`, `PERMISSION`
  */
 export async function rebuildIndex(
   ports: OperationPorts,
   request: RebuildRequest,
   options: OperationOptions = {},
 ): Promise<RebuildResult> {
+  await using _ = await holdMaintenance(ports);
   const entities =
     request.entity === undefined ? await ports.catalog.listEntities(options) : [request.entity];
   const counts: Counts = { packs: 0, blobObjects: 0, blobs: 0, skippedCount: 0, skipped: [] };

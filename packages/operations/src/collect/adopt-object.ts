@@ -67,10 +67,12 @@ export async function adoptObject(
 ): Promise<number> {
   const { entity, key, kind, algorithm, sizeBytes, blobs } = object;
   ports.faults.reach('index.adopt');
-  await ports.catalog.adoptObject({ entity, key, kind, algorithm, sizeBytes, blobs }, options);
+  const found = { entity, key, kind, algorithm, sizeBytes, blobs };
+  const objectId = await ports.catalog.adoptObject(found, options);
   // A collection that knew the object longer may have removed its bytes since they were read.
   if ((await ports.store.sizeOf(key, options)) === sizeBytes) return blobs.lengths.length;
-  await ports.catalog.dropBlobs({ entity, algorithm, digests: blobs.digests }, options);
+  // Only its own: what lies elsewhere is as right as before.
+  await ports.catalog.dropBlobs({ entity, algorithm, digests: blobs.digests, objectId }, options);
   return 0;
 }
 

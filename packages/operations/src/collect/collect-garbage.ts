@@ -1,4 +1,5 @@
 import type { CollectableObject, ObjectInfo } from '@waybill/core';
+import { holdMaintenance } from '../maintenance-lock.ts';
 import type { OperationOptions, OperationPorts } from '../operation-ports.ts';
 import type { CollectReport, CollectRequest } from '../results.ts';
 import { adoptOrphans, removeUnreadable } from './adopt-orphans.ts';
@@ -25,16 +26,17 @@ type Counts = { -readonly [Key in keyof CollectReport]: CollectReport[Key] };
  * condemns other blobs (they count as missing from then on), rewrites packs that are mostly dead, and removes bytes
  * condemned longer ago than the grace period. Leftovers of ended ingests and deleted versions go too, by catalog state.
  *
- * It may run beside `put`s and other collections, and be killed anywhere. Nothing is condemned before every manifest
- * was read and found right.
+ * It may run beside `put`s and be killed anywhere; of collections, rebuilds and repairs only one runs at a time. Nothing
+ * is condemned before every manifest was read and found right.
  *
- * @throws ArtifactError `CORRUPT` or `MISSING_BLOB` for a version whose manifest cannot be read
+ * @throws ArtifactError `BUSY`; `CORRUPT` or `MISSING_BLOB` for a version whose manifest cannot be read
  */
 export async function collectGarbage(
   ports: OperationPorts,
   request: CollectRequest,
   options: OperationOptions = {},
 ): Promise<CollectReport[]> {
+  await using _ = request.dryRun ? undefined : await holdMaintenance(ports);
   const entities =
     request.entity === undefined ? await ports.catalog.listEntities(options) : [request.entity];
   const reports: CollectReport[] = [];
@@ -154,6 +156,7 @@ async function removeCondemned(
 ): Promise<void> {
   const beforeMs = removableBefore(ports, scope);
   for await (const object of condemnedObjects(ports, { scope, beforeMs }, options)) {
+    if (!(await isCondemned(ports, { scope, object }, options))) continue;
     ports.faults.reach('gc.remove.bytes');
     await ports.store.remove(object.key, options);
     ports.faults.reach('gc.remove.row');
@@ -166,6 +169,17 @@ async function removeCondemned(
   const left = await totalsOf(condemnedObjects(ports, { scope, beforeMs: ANY_TIME_MS }, options));
   counts.objectsInGrace = left.objects;
   counts.bytesInGrace = left.bytes;
+}
+
+/** Asked right before the bytes go: the page may be old, and a rebuild have taken the object in again since. */
+async function isCondemned(
+  ports: Pick<OperationPorts, 'catalog'>,
+  { scope, object }: { scope: Collection; object: CollectableObject },
+  options: OperationOptions,
+): Promise<boolean> {
+  const page = { condemnedBeforeMs: ANY_TIME_MS, after: object.objectId - 1, limit: 1 };
+  const [now] = await ports.catalog.listCondemned({ entity: scope.entity, ...page }, options);
+  return now?.objectId === object.objectId && now.key === object.key;
 }
 
 async function totalsOf(

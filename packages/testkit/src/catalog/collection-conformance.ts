@@ -335,6 +335,15 @@ export function describeCollection(get: () => { catalog: TestedCatalog; clock: M
       expect(condemned.map(({ objectId }) => objectId)).toEqual([one?.objectId]);
     });
 
+    test('drops what lies in one object, and leaves what lies elsewhere', async () => {
+      const { catalog } = get();
+      const entity = uniqueName();
+      const [one] = await storedPacks(catalog, { entity, packs: [[1, 2], [3]] });
+      const batch = { entity, algorithm: 'MD5', digests: digestsOf(1, 3) } as const;
+      expect(await catalog.dropBlobs({ ...batch, objectId: one?.objectId ?? 0 })).toBe(1);
+      expect(await present(catalog, { entity, contents: [1, 2, 3] })).toEqual([2, 3]);
+    });
+
     test('an emptied index is filled again from the objects in the store', async () => {
       const { catalog } = get();
       const entity = uniqueName();
