@@ -8,9 +8,9 @@ import { runCommandLine } from './run-command-line.ts';
 
 /** Runs the command line `argv` (without the executable) and resolves to the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
-  const errors = new StreamOutput(process.stderr, 'standard error');
+  const errors = new StreamOutput(process.stderr, { name: 'standard error', optional: true });
   return runCommandLine(argv, {
-    output: new StreamOutput(process.stdout, 'standard output'),
+    output: new StreamOutput(process.stdout, { name: 'standard output', optional: false }),
     errors,
     signals: {
       on: (signal, listener) => process.on(signal, listener),

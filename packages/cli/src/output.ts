@@ -18,15 +18,20 @@ export function isReaderGone(error: unknown): boolean {
   return error instanceof ArtifactError && error.details['readerGone'] === true;
 }
 
-/** Wraps one of the process's streams. Errors: `CANCELLED` when nobody reads any more, `IO` for anything else. */
+/**
+ * Wraps one of the process's streams. Errors: `CANCELLED` when nobody reads any more, `NO_SPACE`, `IO` for anything else.
+ * What is said to an `optional` stream that nobody reads is dropped: the exit status still tells how the command ended.
+ */
 export class StreamOutput implements Output {
   readonly #stream: NodeJS.WriteStream;
   readonly #name: string;
+  readonly #optional: boolean;
   #failure: ArtifactError | undefined;
 
-  constructor(stream: NodeJS.WriteStream, name: string) {
+  constructor(stream: NodeJS.WriteStream, { name, optional }: { name: string; optional: boolean }) {
     this.#stream = stream;
     this.#name = name;
+    this.#optional = optional;
     // Every failed write also answers its own callback; without a listener the stream would end the process.
     stream.on('error', (cause) => {
       this.#failure ??= this.#describe(cause);
@@ -38,6 +43,14 @@ export class StreamOutput implements Output {
   }
 
   async write(data: string | Uint8Array): Promise<void> {
+    try {
+      await this.#writeOut(data);
+    } catch (error) {
+      if (!this.#optional || !isReaderGone(error)) throw error;
+    }
+  }
+
+  async #writeOut(data: string | Uint8Array): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
     if (data.length === 0) return;
     await new Promise<void>((resolve, reject) => {

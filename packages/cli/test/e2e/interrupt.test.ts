@@ -116,6 +116,23 @@ test('a reader that goes away ends the command quietly', async () => {
   expect({ stdout, stderr }).toEqual({ stdout: 'xxx 0\n', stderr: '' });
 });
 
+test('a standard error that nobody reads does not make a failure a success', async () => {
+  await sandbox.write({ 'tree/a': 'x' });
+  await sandbox.done('put', 'tree', '--name', 'demo', '--type', 't');
+  const env = { ...process.env, WAYBILL_HOME: sandbox.home };
+  for (const [args, status] of [
+    ['alias rm demo nothing', 3],
+    ['alias', 2],
+    ['show nothing', 3],
+    ['alias ad', 2],
+  ] as const) {
+    // What stands at the other end of the pipe has ended before the command writes.
+    const script = `{ sleep 0.2; "$@" ${args} 2>&1 >/dev/null; } | true; echo "\${PIPESTATUS[0]}"`;
+    const { stdout } = runTool(['bash', '--norc', '-c', script, 'bash', ...cliCommand()], { env });
+    expect({ args, stdout }).toEqual({ args, stdout: `${status}\n` });
+  }
+});
+
 test('on a terminal: colours, and progress that is gone at the end', async () => {
   await sandbox.write({ 'tree/a': 'x' });
   const command = [...cliCommand(), 'put', 'tree', '--name', 'demo', '--type', 't'];
