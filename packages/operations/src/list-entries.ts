@@ -29,7 +29,8 @@ export async function listEntries(
   if (request.after === undefined && path !== '' && !request.prefix.endsWith('/')) {
     listing.addFile(await lookupEntry(manifest, path, options));
   }
-  await listFolder(manifest, { listing, from: startOf(folder, request.after) }, options);
+  const from = startOf({ path, folder, after: request.after });
+  if (from !== undefined) await listFolder(manifest, { listing, from }, options);
   if (listing.isEmpty && path !== '' && request.after === undefined) throw nothingUnder(version, path);
   return { version, ...listing.page() };
 }
@@ -101,10 +102,15 @@ class Listing {
   }
 }
 
-function startOf(folder: string, after: string | undefined): string {
-  if (after === undefined || !after.startsWith(folder)) return folder;
+/** Where a page begins; `undefined` when nothing of the folder can follow an item that is not in it. */
+function startOf(place: { path: string; folder: string; after: string | undefined }): string | undefined {
+  const { path, folder, after } = place;
+  // Listed in front of the folder of the same name.
+  if (after === undefined || after === path) return folder;
+  if (!after.startsWith(folder)) return undefined;
+  const slash = after.indexOf('/', folder.length);
   // No path contains NUL, so this is the least one behind the file.
-  return after.endsWith('/') ? behindFolder(after) : `${after}\0`;
+  return slash < 0 ? `${after}\0` : behindFolder(after.slice(0, slash + 1));
 }
 
 function behindFolder(folder: string): string {

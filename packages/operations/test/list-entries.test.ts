@@ -64,6 +64,21 @@ describe('listEntries', () => {
     expect(ports.memory.manifests.blocksRead).toBeLessThan(10);
   });
 
+  test('a page behind something that is not in the folder is empty, and does not begin again', async () => {
+    const ports = createMemoryPorts();
+    await put(ports, treeOf({ 'a/b': '', 'sub/deep/x': '', 'sub/deep/y': '', 'sub/e': '', z: '' }));
+    const after = async (prefix: string, item: string) =>
+      (await listEntries(ports, { ref, prefix, after: item, limit: 5 })).items.map(({ path }) => path);
+    for (const item of ['zzz', 'z', 'a/b', 'sub/e', 'sub/zzz', 'sub0']) {
+      expect({ item, found: await after('sub', item) }).toEqual({ item, found: [] });
+    }
+    expect(await after('sub', 'sub/a')).toEqual(['sub/deep/', 'sub/e']);
+    expect(await after('sub', 'sub/deep/')).toEqual(['sub/e']);
+    // What lies within a listed folder is behind that folder, not in front of it.
+    expect(await after('sub', 'sub/deep/x')).toEqual(['sub/e']);
+    expect(await after('', 'zzz')).toEqual([]);
+  });
+
   test('says when nothing is there', async () => {
     const ports = createMemoryPorts();
     await put(ports, treeOf({ 'a/b': '' }));
