@@ -10,6 +10,7 @@ Environment:
   WAYBILL_PROJECT   project of names that give none (default: default)
   WAYBILL_LOG       silent, error, warn (default), info or debug; logs go to standard error
   WAYBILL_THREADS   threads that compute (default: the CPUs this process may use)
+  TMPDIR            folder for intermediate files of large operations (default: /tmp)
 
 Exit codes:
   0 done   1 failed   2 wrong usage   3 not found   4 verification failed   5 conflict
@@ -51,6 +52,25 @@ export async function buildProgram({ argv, version, run, writeOut }: ProgramOpti
 function wantedCommand(argv: readonly string[]): string | undefined {
   const [first, second] = argv.filter((argument) => !argument.startsWith('-'));
   return first === 'help' ? second : first;
+}
+
+/**
+ * `help alias add` as `alias add --help`: the parser itself would look at one word only, and answer one that it does not
+ * know, here and before `--help`, with the general help. Such words stay alone, for the parser to refuse.
+ */
+export function helpArguments(program: Command, argv: readonly string[]): readonly string[] {
+  const words = argv.filter((argument) => !argument.startsWith('-'));
+  const asked = words[0] === 'help' ? words.slice(1) : words;
+  if (asked.length === 0) return argv;
+  if (words[0] !== 'help' && !argv.includes('--help') && !argv.includes('-h')) return argv;
+  let command = program;
+  for (const word of asked) {
+    if (command.commands.length === 0) break;
+    const inner = command.commands.find((known) => known.name() === word);
+    if (inner === undefined) return asked;
+    command = inner;
+  }
+  return [...asked, '--help'];
 }
 
 function sentence(summary: string): string {

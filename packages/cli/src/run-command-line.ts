@@ -9,7 +9,7 @@ import { Interruption, type SignalSource } from './interruption.ts';
 import { JsonReport } from './json-report.ts';
 import type { Log } from './log.ts';
 import { isReaderGone, type LiveText, type Output, WatchedOutput } from './output.ts';
-import { buildProgram } from './program.ts';
+import { buildProgram, helpArguments } from './program.ts';
 import { ProgressDisplay } from './progress-display.ts';
 import { renderError } from './render-error.ts';
 import { createPaint } from './text.ts';
@@ -72,7 +72,7 @@ class CommandRun {
       },
     });
     try {
-      await program.parseAsync(this.#argv, { from: 'user' });
+      await program.parseAsync(helpArguments(program, this.#argv), { from: 'user' });
     } catch (error) {
       if (!(error instanceof CommanderError)) throw error;
       exitCode = error.exitCode === 0 ? EXIT_CODES.done : EXIT_CODES.usage;

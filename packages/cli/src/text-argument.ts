@@ -1,10 +1,12 @@
 import { open } from 'node:fs/promises';
 import { ArtifactError, LIMITS, type Metadata, parseMetadata, quotePath } from '@waybill/core';
+import { checkArgument } from './check-argument.ts';
 
 /** Checks `--metadata`: JSON text, or `@FILE` that holds it. */
 export async function readMetadata(text: string): Promise<Metadata> {
   const argument = { text, option: '--metadata', sizeBytesMax: LIMITS.metadataBytes };
-  return parseMetadata(await readTextArgument(argument));
+  const json = await readTextArgument(argument);
+  return checkArgument(subjectOf(argument), () => parseMetadata(json));
 }
 
 /** Checks `--description`: the text, or `@FILE` that holds it. */
@@ -30,14 +32,19 @@ interface TextArgument {
 async function readTextArgument({ text, option, sizeBytesMax }: TextArgument): Promise<string> {
   if (!text.startsWith('@')) return text;
   if (text.startsWith('@@')) return text.slice(1);
-  const path = text.slice(1);
-  const subject = `${option}: file ${quotePath(path)}`;
-  const bytes = await readLimited(path, { subject, sizeBytesMax });
+  const subject = subjectOf({ text, option });
+  const bytes = await readLimited(text.slice(1), { subject, sizeBytesMax });
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
     throw new ArtifactError('INVALID_ARGUMENT', `${subject} is not UTF-8 text`, { cause });
   }
+}
+
+/** What a message about the text begins with: the option, and the file where one was given. */
+function subjectOf({ text, option }: Pick<TextArgument, 'text' | 'option'>): string {
+  const isFile = text.startsWith('@') && !text.startsWith('@@');
+  return isFile ? `${option}: file ${quotePath(text.slice(1))}` : option;
 }
 
 async function readLimited(

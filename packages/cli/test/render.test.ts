@@ -89,7 +89,7 @@ describe('get', () => {
 describe('ls', () => {
   test('artifacts', () => {
     const items = [ARTIFACT, { ...ARTIFACT, name: 'none yet', type: 'a model', latestIndex: undefined }];
-    expect(artifactsText({ items, next: 9 }, paint)).toBe(
+    expect(artifactsText({ items, next: 9 }, { project: undefined, after: undefined, paint })).toBe(
       [
         'TYPE     LATEST  VERSIONS  CHANGED               NAME',
         'dataset  v1             2  2026-11-23 09:20:11Z  local/default/demo',
@@ -98,7 +98,11 @@ describe('ls', () => {
         '',
       ].join('\n'),
     );
-    expect(artifactsText({ items: [], next: undefined }, paint)).toMatch(/^no artifacts yet; "waybill put/);
+    const none = { items: [], next: undefined };
+    const first = { project: undefined, after: undefined, paint };
+    expect(artifactsText(none, first)).toMatch(/^no artifacts yet; "waybill put/);
+    expect(artifactsText(none, { ...first, project: 'p' })).toBe('project p has no artifacts\n');
+    expect(artifactsText(none, { ...first, project: 'p', after: 7 })).toBe('no artifacts behind 7\n');
   });
 
   test('entries', () => {
@@ -107,7 +111,7 @@ describe('ls', () => {
       { kind: 'file', path: 'a\tb', entry: entry('a\tb') },
       { kind: 'file', path: 'far', entry: entry('far', { sizeBytes: undefined, ref: 's3://bucket/far' }) },
     ] as const;
-    expect(entriesText({ version: VERSION, items, next: "it's" }, paint)).toBe(
+    expect(entriesText({ version: VERSION, items, next: "it's" }, { after: undefined, paint })).toBe(
       [
         '         images/',
         '1.5 KiB  "a\\tb"',
@@ -116,8 +120,11 @@ describe('ls', () => {
         '',
       ].join('\n'),
     );
-    expect(entriesText({ version: VERSION, items: [], next: undefined }, paint)).toBe(
+    expect(entriesText({ version: VERSION, items: [], next: undefined }, { after: undefined, paint })).toBe(
       'local/default/demo:v1 has no entries here\n',
+    );
+    expect(entriesText({ version: VERSION, items: [], next: undefined }, { after: 'z', paint })).toBe(
+      'local/default/demo:v1 has no entries behind z here\n',
     );
   });
 

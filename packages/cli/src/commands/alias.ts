@@ -1,5 +1,6 @@
 import { assertAlias, formatArtifactName, parseArtifactName } from '@waybill/core';
 import type { Command } from 'commander';
+import { checkArgument } from '../check-argument.ts';
 import { finishCommand, type RunAction } from '../command-definition.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT_CODES, type ExitCode } from '../exit-codes.ts';
@@ -41,7 +42,7 @@ export function defineAlias(command: Command, run: RunAction): void {
 
 async function runAdd(context: CommandContext, name: string, aliases: readonly string[]): Promise<ExitCode> {
   const ref = parseExplicitVersion(name, context.config.names);
-  for (const alias of aliases) assertAlias(alias);
+  for (const alias of aliases) checkArgument('ALIAS', () => assertAlias(alias));
   const ports = await context.open();
   const { addAliases } = await import('@waybill/operations');
   const version = await addAliases(ports, { ref, aliases }, { signal: context.signal });
@@ -60,7 +61,7 @@ async function runRemove(
   aliases: readonly string[],
 ): Promise<ExitCode> {
   const artifact = parseArtifactName(name, context.config.names);
-  for (const alias of aliases) assertAlias(alias);
+  for (const alias of aliases) checkArgument('ALIAS', () => assertAlias(alias));
   const ports = await context.open();
   const { removeAliases } = await import('@waybill/operations');
   const { removed, missing } = await removeAliases(ports, { artifact, aliases }, { signal: context.signal });

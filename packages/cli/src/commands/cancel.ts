@@ -4,7 +4,7 @@ import type { CommandContext } from '../context.ts';
 import { EXIT_CODES, type ExitCode } from '../exit-codes.ts';
 import { ingestJson } from '../records-json.ts';
 
-const EXAMPLES = ['waybill cancel 01jz0y6m4q8v3k7t2r5n'];
+const EXAMPLES = ['waybill cancel 707d9a710f424e7daac2b445'];
 
 interface CancelFlags {
   readonly json?: boolean;

@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
-import { normalizeEntryPath, parseVersionRef } from '@waybill/core';
+import { parseVersionRef } from '@waybill/core';
 import type { CatResult } from '@waybill/operations';
 import type { Command } from 'commander';
+import { parseEntryPath } from '../check-argument.ts';
 import { finishCommand, type RunAction } from '../command-definition.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT_CODES, type ExitCode } from '../exit-codes.ts';
@@ -38,7 +39,7 @@ async function runCat(
 ): Promise<ExitCode> {
   const { signal, workingFolder } = context;
   const ref = parseVersionRef(name, context.config.names);
-  const entryPath = normalizeEntryPath(path);
+  const entryPath = parseEntryPath('PATH', path);
   const ports = await context.open();
   const { catEntry } = await import('@waybill/operations');
   const found = await catEntry(ports, { ref, path: entryPath }, { signal });

@@ -1,5 +1,6 @@
 import type { CollectReport } from '@waybill/operations';
 import type { Command } from 'commander';
+import { checkArgument } from '../check-argument.ts';
 import { finishCommand, type RunAction } from '../command-definition.ts';
 import type { CommandContext } from '../context.ts';
 import { parseDurationMs } from '../duration.ts';
@@ -41,7 +42,7 @@ export function defineGc(command: Command, run: RunAction): void {
 }
 
 async function runGc(context: CommandContext, flags: GcFlags): Promise<ExitCode> {
-  const graceMs = parseDurationMs(flags.grace);
+  const graceMs = checkArgument('--grace', () => parseDurationMs(flags.grace));
   const dryRun = flags.dryRun === true;
   const ports = await context.open();
   const { collectGarbage } = await import('@waybill/operations');

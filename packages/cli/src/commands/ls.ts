@@ -1,6 +1,7 @@
-import { ArtifactError, type ArtifactRecord, parseVersionRef } from '@waybill/core';
+import { ArtifactError, type ArtifactRecord, parseArtifactName, parseVersionRef } from '@waybill/core';
 import type { ListEntriesResult, ListedEntry, Paged } from '@waybill/operations';
 import type { Command } from 'commander';
+import { checkArgument, parseFolder } from '../check-argument.ts';
 import { finishCommand, parsePositive, type RunAction } from '../command-definition.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT_CODES, type ExitCode } from '../exit-codes.ts';
@@ -54,7 +55,8 @@ async function listArtifactPage(context: CommandContext, flags: LsFlags): Promis
   const after =
     flags.after === undefined ? undefined : parsePositive('--after', Number.MAX_SAFE_INTEGER)(flags.after);
   const { entity } = context.config.names;
-  const scope = { entity, ...(flags.project === undefined ? {} : { project: flags.project }) };
+  const project = flags.project === undefined ? undefined : parseProject(flags.project);
+  const scope = { entity, ...(project === undefined ? {} : { project }) };
   const ports = await context.open();
   const { listArtifacts } = await import('@waybill/operations');
   const page = await listArtifacts(
@@ -67,7 +69,7 @@ async function listArtifactPage(context: CommandContext, flags: LsFlags): Promis
     await context.report.end();
     return;
   }
-  await context.output.write(artifactsText(page, context.paint));
+  await context.output.write(artifactsText(page, { project, after, paint: context.paint }));
 }
 
 async function listEntryPage(
@@ -81,9 +83,10 @@ async function listEntryPage(
     );
   }
   const ref = parseVersionRef(name, context.config.names);
+  const folder = parsePrefix(prefix);
   const ports = await context.open();
   const { listEntries } = await import('@waybill/operations');
-  const request = { ref, prefix, after: flags.after, limit: flags.limit };
+  const request = { ref, prefix: folder, after: flags.after, limit: flags.limit };
   const page = await listEntries(ports, request, { signal: context.signal });
   if (context.json) {
     await context.report.members({
@@ -94,12 +97,29 @@ async function listEntryPage(
     await context.report.end();
     return;
   }
-  await context.output.write(entriesText(page, context.paint));
+  await context.output.write(entriesText(page, { after: flags.after, paint: context.paint }));
 }
 
-export function artifactsText(page: Paged<ArtifactRecord, number>, paint: Paint): string {
-  if (page.items.length === 0)
+/** A project is checked as the part of a name that it is. */
+function parseProject(project: string): string {
+  return checkArgument('--project', () => parseArtifactName('any', { entity: 'any', project })).project;
+}
+
+/** A slash at the end asks for a folder and not for a file of that name, so it stays. */
+function parsePrefix(prefix: string): string {
+  const path = parseFolder('PREFIX', prefix);
+  return path !== '' && prefix.endsWith('/') ? `${path}/` : path;
+}
+
+export function artifactsText(
+  page: Paged<ArtifactRecord, number>,
+  { project, after, paint }: { project: string | undefined; after: number | undefined; paint: Paint },
+): string {
+  if (page.items.length === 0) {
+    if (after !== undefined) return `no artifacts behind ${after}\n`;
+    if (project !== undefined) return `project ${project} has no artifacts\n`;
     return 'no artifacts yet; "waybill put PATH --name NAME --type TYPE" makes one\n';
+  }
   const rows = page.items.map((artifact) => [
     artifact.type,
     artifact.latestIndex === undefined ? '-' : `v${artifact.latestIndex}`,
@@ -112,8 +132,14 @@ export function artifactsText(page: Paged<ArtifactRecord, number>, paint: Paint)
   return table + nextText(page.next, paint);
 }
 
-export function entriesText(page: ListEntriesResult, paint: Paint): string {
-  if (page.items.length === 0) return `${versionName(page.version)} has no entries here\n`;
+export function entriesText(
+  page: ListEntriesResult,
+  { after, paint }: { after: string | undefined; paint: Paint },
+): string {
+  if (page.items.length === 0) {
+    const where = after === undefined ? 'here' : `behind ${displayPath(after)} here`;
+    return `${versionName(page.version)} has no entries ${where}\n`;
+  }
   const rows = page.items.map((item) =>
     item.kind === 'folder'
       ? ['', paint('bold', displayPath(item.path))]

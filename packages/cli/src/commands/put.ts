@@ -13,6 +13,7 @@ import {
 import type { Embedded } from '@waybill/embedded';
 import type { IngestRequest } from '@waybill/pipeline';
 import type { Command } from 'commander';
+import { checkArgument, parseFolder } from '../check-argument.ts';
 import { collect, finishCommand, type RunAction } from '../command-definition.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT_CODES, type ExitCode } from '../exit-codes.ts';
@@ -57,14 +58,22 @@ export function definePut(command: Command, run: RunAction): void {
     .option('--description <text>', 'Markdown, or @FILE to read it from')
     .option('--metadata <json>', 'JSON object, or @FILE to read it from')
     .option('--into <dir>', 'put everything into this folder of the version')
-    .option('--include <glob>', 'take only files whose entry path matches (repeatable)', collect)
-    .option('--exclude <glob>', 'leave out files whose entry path matches (repeatable)', collect)
+    .option(
+      '--include <glob>',
+      'take only files that match, by their path below the folder given (repeatable)',
+      collect,
+    )
+    .option('--exclude <glob>', 'leave out files and folders that match, by that path (repeatable)', collect)
     .option('--digest <algorithm>', 'md5 (default) or xxh128; fixed by the first version')
     .option('--strict', 'fail instead of leaving out broken links, sockets and the like')
     .option('--force', 'make a version even when the content equals the latest one')
     .option('--reuse-any', 'make no version when any version has this content, not only the latest')
     .option('--no-cache', 'hash every file, also those unchanged since the last time')
-    .option('--no-follow-links', 'leave out links to directories');
+    .option('--no-follow-links', 'leave out links to directories')
+    .addHelpText(
+      'after',
+      '\nGlobs see the path as it is below each PATH, without the folder of --into; a file given by itself, its name.',
+    );
   finishCommand(command, EXAMPLES).action(async (paths: string[], flags: PutFlags) => {
     await run(flags, async (context) => runPut(context, paths, flags));
   });
@@ -83,7 +92,7 @@ async function runPut(context: CommandContext, paths: readonly string[], flags: 
     metadata,
     digestAlgorithm: wish.digestAlgorithm,
     paths,
-    into: flags.into ?? '',
+    into: wish.into,
     workingFolder: context.workingFolder,
     options: wish.options,
   };
@@ -98,23 +107,28 @@ export interface PutWish {
   readonly type: string | undefined;
   readonly aliases: readonly string[];
   readonly digestAlgorithm: DigestAlgorithm | undefined;
+  /** Folder of the version; empty for the top. */
+  readonly into: string;
   readonly options: IngestOptions;
 }
 
 /** @throws ArtifactError `INVALID_NAME`, `INVALID_ALIAS`, `INVALID_ARGUMENT` */
 export function parsePutFlags(flags: PutFlags, defaults: NameDefaults): PutWish {
-  const artifact = parseArtifactName(flags.name, defaults);
-  if (flags.type !== undefined) assertArtifactType(flags.type, artifact.name);
+  const { type, digest } = flags;
+  const artifact = checkArgument('--name', () => parseArtifactName(flags.name, defaults));
+  if (type !== undefined) checkArgument('--type', () => assertArtifactType(type, artifact.name));
   const aliases = [...new Set(flags.alias)];
-  for (const alias of aliases) assertAlias(alias);
+  for (const alias of aliases) checkArgument('--alias', () => assertAlias(alias));
   if (flags.force === true && flags.reuseAny === true) {
     throw new ArtifactError('INVALID_ARGUMENT', '--force and --reuse-any exclude each other; give one');
   }
   return {
     artifact,
-    type: flags.type,
+    type,
     aliases,
-    digestAlgorithm: flags.digest === undefined ? undefined : parseDigestAlgorithm(flags.digest),
+    digestAlgorithm:
+      digest === undefined ? undefined : checkArgument('--digest', () => parseDigestAlgorithm(digest)),
+    into: parseFolder('--into', flags.into ?? ''),
     options: {
       include: flags.include ?? [],
       exclude: flags.exclude ?? [],

@@ -7,7 +7,7 @@ import { ingestJson } from '../records-json.ts';
 import { runIngest } from '../run-ingest.ts';
 import { displayMessage, displayPath, formatCount, formatMoment } from '../text.ts';
 
-const EXAMPLES = ['waybill resume', 'waybill resume 01jz0y6m4q8v3k7t2r5n'];
+const EXAMPLES = ['waybill resume', 'waybill resume 707d9a710f424e7daac2b445'];
 
 interface ResumeFlags {
   readonly json?: boolean;

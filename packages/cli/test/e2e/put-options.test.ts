@@ -50,6 +50,27 @@ test('several paths, files and folders, into a folder', async () => {
   ]);
 });
 
+test.for(['.', './', '/', ''])('the top of the version can be written as "%s"', async (into) => {
+  await sandbox.done('put', 'single file.txt', '--name', 'top', '--type', 't', '--into', into);
+  expect(await pathsOf('top')).toEqual(['single file.txt']);
+});
+
+test('a project without artifacts, a page behind the last item', async () => {
+  await sandbox.done('put', 'single file.txt', '--name', 'mine/one', '--type', 't', '--into', 'sub');
+  expect(await sandbox.text('ls', '--project', 'typo')).toBe('project typo has no artifacts\n');
+  expect(await sandbox.text('ls', '--project', 'mine', '--after', '999')).toBe('no artifacts behind 999\n');
+  expect(await sandbox.text('ls', 'mine/one', 'sub', '--after', 'zzz')).toBe(
+    'local/mine/one:v0 has no entries behind zzz here\n',
+  );
+  expect(await sandbox.text('ls', 'mine/one', './')).toContain('sub/\n');
+});
+
+test('globs see the path below the folder given, without the folder of --into', async () => {
+  const name = ['--name', 'globbed', '--type', 't'];
+  await sandbox.done('put', 'tree', ...name, '--into', 'deep', '--include', 'sub/*', '--exclude', 'deep/**');
+  expect(await pathsOf('globbed')).toEqual(['deep/sub/c.txt']);
+});
+
 test('include, exclude, no links to folders', async () => {
   await sandbox.done(
     'put',
