@@ -10,7 +10,7 @@ import {
 } from '@waybill/core';
 import { type RawBuilder, sql } from 'kysely';
 import type { CatalogSession } from './catalog-session.ts';
-import { assertSameKind } from './ingest-kind.ts';
+import { assertAllDone, assertSameKind } from './ingest-kind.ts';
 import { selectIngest } from './select-ingests.ts';
 import { selectVersion } from './select-versions.ts';
 import type { Database } from './tables.ts';
@@ -18,6 +18,8 @@ import { moveAliases } from './version-catalog.ts';
 
 /** The alias that follows the newest version. */
 const LATEST = 'latest';
+
+type Totals = Pick<CommitRequest, 'digest' | 'entryCount' | 'sizeBytes' | 'placement'>;
 
 interface LockedArtifact {
   readonly artifactId: number;
@@ -38,11 +40,12 @@ export async function commitIngest(
   if (ingest.state !== 'FINALIZING' || ingest.fence !== request.fence) {
     return { kind: 'lost', state: ingest.state };
   }
+  assertAllDone(ingest);
   const found = await lockArtifact(session, { db, ingest });
   if (found === undefined && request.manifest === undefined) return { kind: 'manifest-needed' };
   const artifact = found ?? (await createArtifact(session, { db, ingest }));
   assertSameKind({ ...ingest, artifact: { ...ingest.artifact, ...artifact } });
-  const equal = await findEqual(db, { artifact, ingest, digest: request.digest });
+  const equal = await findEqual(db, { artifact, ingest, totals: request });
   if (equal !== undefined) {
     const latest = ingest.options.reuse === 'any' ? [LATEST] : [];
     const aliases = [...ingest.aliases, ...latest];
@@ -124,12 +127,16 @@ async function createArtifact(
   return artifact;
 }
 
-/** The version that makes a new one unnecessary. A DELETED one never does. */
+/**
+ * The version that makes a new one unnecessary: it has the same logical digest and the same entries stored. A DELETED
+ * one never does. Counts are compared too, because a path may hold what separates two lines of the digest's preimage.
+ */
 async function findEqual(
   db: Database,
-  { artifact, ingest, digest }: { artifact: LockedArtifact; ingest: IngestRecord; digest: string },
+  { artifact, ingest, totals }: { artifact: LockedArtifact; ingest: IngestRecord; totals: Totals },
 ): Promise<number | undefined> {
   if (ingest.options.reuse === 'never') return undefined;
+  const { digest, entryCount, sizeBytes, placement } = totals;
   const { artifactId } = artifact;
   const isLatest: RawBuilder<unknown> = sql`version_id = coalesce(
     (select l.version_id from aliases l where l.artifact_id = ${artifactId} and l.alias = ${LATEST}), 0
@@ -138,6 +145,7 @@ async function findEqual(
   const { rows } = await sql<{ version_id: number }>`
     select version_id from versions
     where artifact_id = ${artifactId} and digest = ${digest} and state = 'COMMITTED' and ${candidates}
+      and entry_count = ${entryCount} and size_bytes = ${sizeBytes} and placement = ${placement}
     order by case when ${isLatest} then 0 else 1 end, version_index desc
     limit 1
   `.execute(db);
@@ -150,7 +158,7 @@ async function createVersion(
     db: Database;
     ingest: IngestRecord;
     artifact: LockedArtifact;
-    totals: Pick<CommitRequest, 'digest' | 'entryCount' | 'sizeBytes'>;
+    totals: Totals;
     manifest: ManifestRef;
   },
 ): Promise<number> {
@@ -177,6 +185,7 @@ async function createVersion(
       digest: totals.digest,
       description: ingest.description ?? null,
       metadata: JSON.stringify(ingest.metadata ?? {}),
+      placement: totals.placement,
       entry_count: totals.entryCount,
       size_bytes: totals.sizeBytes,
       manifest_key: manifest.key,

@@ -1,6 +1,7 @@
 import {
   ArtifactError,
   assertAlias,
+  type EncodedError,
   type IngestCatalog,
   type IngestRecord,
   type IngestSpec,
@@ -11,10 +12,13 @@ import {
 import { type RawBuilder, sql } from 'kysely';
 import type { CatalogSession } from './catalog-session.ts';
 import { commitIngest } from './commit-ingest.ts';
-import { assertSameKind } from './ingest-kind.ts';
+import { assertAllDone, assertSameKind } from './ingest-kind.ts';
 import { isNamed, selectArtifacts } from './select-artifacts.ts';
 import { selectIngest, selectIngests } from './select-ingests.ts';
 import type { Database } from './tables.ts';
+
+/** Details of an error that take more than this are not kept on the ingest. */
+const ERROR_CHARS_MAX = 65_536;
 
 type Move = Parameters<IngestCatalog['moveIngest']>[0];
 type Filter = Parameters<IngestCatalog['listIngests']>[0];
@@ -22,7 +26,13 @@ type Filter = Parameters<IngestCatalog['listIngests']>[0];
 /** The part of {@link IngestCatalog} about ingests themselves; shards and notices have their own files. */
 type IngestPart = Pick<
   IngestCatalog,
-  'createIngest' | 'getIngest' | 'listIngests' | 'moveIngest' | 'committedIngests' | 'commitIngest'
+  | 'createIngest'
+  | 'getIngest'
+  | 'getIngestState'
+  | 'listIngests'
+  | 'moveIngest'
+  | 'committedIngests'
+  | 'commitIngest'
 >;
 
 export function ingestCatalog(session: CatalogSession): IngestPart {
@@ -30,6 +40,7 @@ export function ingestCatalog(session: CatalogSession): IngestPart {
     createIngest: (spec, options) =>
       session.write('createIngest', options, (db) => createIngest(session, { db, spec })),
     getIngest: (ingestId, options) => session.read(options, (db) => selectIngest(db, ingestId)),
+    getIngestState: (ingestId, options) => session.read(options, (db) => getIngestState(db, ingestId)),
     listIngests(filter, options) {
       const where = meets(session, filter);
       return session.read(options, (db) => selectIngests(db, { where, limit: filter.limit }));
@@ -118,11 +129,24 @@ async function moveIngest(
     .where('state', 'in', sql<string>`${session.dialect.texts(from)}`);
   if (newFence === true) update = update.set((row) => ({ fence: row('fence', '+', 1) }));
   if (newFence === true && to === 'PLANNING') update = update.set({ replanned: 1 });
-  if (error !== undefined) update = update.set({ error: JSON.stringify(error) });
+  if (error !== undefined) update = update.set({ error: errorColumn(error) });
   else if (takenUp) update = update.set({ error: null });
   if (fence !== undefined) update = update.where('fence', '=', fence);
   const { numUpdatedRows } = await update.executeTakeFirst();
-  return numUpdatedRows === 0n ? undefined : needIngest(db, ingestId);
+  if (numUpdatedRows === 0n) return undefined;
+  const moved = await needIngest(db, ingestId);
+  if (to === 'FINALIZING') assertAllDone(moved);
+  return moved;
+}
+
+async function getIngestState(
+  db: Database,
+  ingestId: string,
+): Promise<{ state: IngestState; fence: number } | undefined> {
+  const { rows } = await sql<{ state: IngestState; fence: number }>`
+    select state, fence from ingests where ingest_id = ${ingestId}
+  `.execute(db);
+  return rows[0];
 }
 
 function meets(session: CatalogSession, filter: Filter): RawBuilder<unknown> {
@@ -134,6 +158,14 @@ function meets(session: CatalogSession, filter: Filter): RawBuilder<unknown> {
     ...(entity === undefined ? [] : [sql`e.name = ${entity}`]),
   ];
   return sql.join(conditions, sql` and `);
+}
+
+/** An error as it is kept. Lists of paths are not: they are the ingest's notices, and may be long. */
+function errorColumn(error: EncodedError): string {
+  const text = JSON.stringify(error);
+  return text.length <= ERROR_CHARS_MAX
+    ? text
+    : JSON.stringify({ code: error.code, message: error.message, details: {} });
 }
 
 async function committedIngests(
@@ -150,6 +182,8 @@ async function committedIngests(
     join versions v on v.version_id = i.version_id
     where i.sequence in ${session.dialect.integers(sequences)} and ${ofEntity}
       and i.state = ${'COMMITTED' satisfies IngestState} and v.state = 'COMMITTED' and i.replanned = 0
+      -- Before schema 2 an ingest could end in a version that has the same digest, but stores nothing.
+      and (v.ingest_id = i.ingest_id or v.placement <> '')
       and i.sequence > (select proofs_void_up_to from catalog_state)
     order by i.sequence
   `.execute(db);

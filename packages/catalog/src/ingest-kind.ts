@@ -1,4 +1,10 @@
-import { ArtifactError, type DigestAlgorithm, formatArtifactName } from '@waybill/core';
+import {
+  ArtifactError,
+  type DigestAlgorithm,
+  formatArtifactName,
+  type IngestRecord,
+  invariant,
+} from '@waybill/core';
 
 /**
  * An artifact has one type and one digest algorithm.
@@ -32,4 +38,14 @@ export function assertSameKind(ingest: {
       { details: { subject: name } },
     );
   }
+}
+
+/** A version may never lack what a shard had still to bring. */
+export function assertAllDone({ ingestId, stats }: Pick<IngestRecord, 'ingestId' | 'stats'>): void {
+  const { shards, shardsDone } = stats;
+  invariant(
+    shards === shardsDone,
+    'shards-done',
+    `ingest ${ingestId} has ${shards - shardsDone} of ${shards} shards that are not done`,
+  );
 }

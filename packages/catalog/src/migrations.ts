@@ -27,6 +27,13 @@ export const MIGRATIONS: readonly Migration[] = [
       ...blobTables(types),
     ],
   },
+  {
+    version: 2,
+    statements: ({ integer, text }) => [
+      `alter table versions add column placement ${text} not null default ''`,
+      `alter table notices add column walked_source ${integer}`,
+    ],
+  },
 ];
 
 function stateTables({ id, integer, text, tableOptions }: ColumnTypes): string[] {

@@ -82,7 +82,7 @@ async function openDatabase(file: string, description: string): Promise<Database
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(file, { timeout: 0, enableForeignKeyConstraints: true });
-    await enterWal(database);
+    await enterWal(database, description);
     database.exec(`
       pragma busy_timeout = ${BUSY_TIMEOUT_MS};
       pragma synchronous = full;
@@ -99,11 +99,16 @@ async function openDatabase(file: string, description: string): Promise<Database
 }
 
 /** A new file is switched by the first who comes; the others wait here, without blocking the thread. */
-async function enterWal(database: DatabaseSync): Promise<void> {
+export async function enterWal(database: DatabaseSync, description: string): Promise<void> {
   for (let waitedMs = 0; ; waitedMs += WAL_RETRY_MS) {
     try {
-      database.prepare('pragma journal_mode = wal').get();
-      return;
+      const mode = database.prepare('pragma journal_mode = wal').get()?.['journal_mode'];
+      if (mode === 'wal') return;
+      // SQLite answers the mode in force, and does not fail, where it cannot share memory between processes.
+      throw new ArtifactError(
+        'UNSUPPORTED',
+        `${description} cannot use a write-ahead log here (SQLite stays in mode "${String(mode)}"); put WAYBILL_HOME on a local file system`,
+      );
     } catch (error) {
       if (!isSqliteBusy(error) || waitedMs >= BUSY_TIMEOUT_MS) throw error;
     }

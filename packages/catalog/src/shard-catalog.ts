@@ -1,5 +1,4 @@
 import {
-  ArtifactError,
   type IngestCatalog,
   type IngestState,
   invariant,
@@ -10,6 +9,7 @@ import {
 } from '@waybill/core';
 import { sql } from 'kysely';
 import type { CatalogSession } from './catalog-session.ts';
+import { type IngestFence, lockIngest, lockPlanning } from './lock-ingest.ts';
 import { insertNotices } from './notice-catalog.ts';
 import { selectShards } from './select-shards.ts';
 import type { Database } from './tables.ts';
@@ -19,11 +19,6 @@ type ShardPart = Pick<
   'resetShards' | 'addShards' | 'listShards' | 'startShard' | 'splitShard' | 'completeShard' | 'listSegments'
 >;
 type Split = Parameters<IngestCatalog['splitShard']>[0];
-
-interface IngestFence {
-  readonly ingestId: string;
-  readonly fence: number;
-}
 
 /** Rows of one INSERT; a shard has 7 parameters. */
 const SHARDS_PER_INSERT = 500;
@@ -102,30 +97,6 @@ async function addShards(
 ): Promise<ShardRecord[]> {
   await lockPlanning(session, { db, ingest });
   return insertShards(db, { ingestId: ingest.ingestId, shards });
-}
-
-async function lockPlanning(
-  session: CatalogSession,
-  { db, ingest }: { db: Database; ingest: IngestFence },
-): Promise<void> {
-  const found = await lockIngest(session, { db, ingestId: ingest.ingestId });
-  if (found === undefined) throw new ArtifactError('NOT_FOUND', `there is no ingest ${ingest.ingestId}`);
-  if (found.state === 'PLANNING' && found.fence === ingest.fence) return;
-  throw new ArtifactError(
-    'STATE_CONFLICT',
-    `ingest ${ingest.ingestId} is ${found.state}: it was cancelled, or another process took it up`,
-  );
-}
-
-/** Taken before any of the ingest's shards, so that no two transactions wait for each other. */
-async function lockIngest(
-  session: CatalogSession,
-  { db, ingestId }: { db: Database; ingestId: string },
-): Promise<{ state: IngestState; fence: number } | undefined> {
-  const { rows } = await sql<{ state: IngestState; fence: number }>`
-    select state, fence from ingests where ingest_id = ${ingestId} ${session.dialect.lockRows}
-  `.execute(db);
-  return rows[0];
 }
 
 async function insertShards(
@@ -223,7 +194,7 @@ async function completeShard(
     }))
     .where('ingest_id', '=', shard.ingestId)
     .execute();
-  await insertNotices(db, { ingestId: shard.ingestId, notices: result.notices });
+  await insertNotices(db, { ingestId: shard.ingestId, notices: result.notices, walkedSource: null });
   return true;
 }
 

@@ -65,6 +65,8 @@ interface VersionsTable {
   manifest_size_bytes: number;
   manifest_footer_bytes: number;
   manifest_footer_crc32: number;
+  /** Empty for versions made before schema 2. */
+  placement: Generated<string>;
   ingest_id: string;
   left_out_count: number;
   deleted_tick: number | null;
@@ -136,6 +138,8 @@ interface NoticesTable {
   reason: string;
   path: string;
   message: string;
+  /** Index of the source whose walk came across it; null when a shard did. */
+  walked_source: number | null;
 }
 
 interface ObjectsTable {

@@ -78,6 +78,7 @@ async function commit(catalog: SqlCatalog, spec: IngestSpec): Promise<unknown> {
     digest: ingestId,
     entryCount: 1,
     sizeBytes: 1,
+    placement: 'p',
     manifest: { key, sizeBytes: 1, footerBytes: 1, footerCrc32: 1 },
   });
   return result.kind === 'committed' ? result.version.index : result.kind;

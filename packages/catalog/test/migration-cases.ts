@@ -13,7 +13,7 @@ export interface EmptyDatabase {
 }
 
 const NEXT: Migration = {
-  version: 2,
+  version: MIGRATIONS.length + 1,
   statements: ({ integer }) => [
     `alter table entities add column size_limit ${integer}`,
     `create table migrated (n ${integer} not null)`,
@@ -39,6 +39,26 @@ export function describeMigrations(
       }
     });
 
+    test('make of a version of schema 1 one that stands for no other', async () => {
+      const { connect } = await create();
+      const older = open(connect());
+      await ensureSchema(older, MIGRATIONS.slice(0, 1));
+      await older.write('x', undefined, async (db) => {
+        await sql`insert into entities (name) values ('e')`.execute(db);
+        await sql`insert into artifacts (entity_id, project, name, type, digest_algorithm, created_at_ms, updated_at_ms)
+          values (1, 'p', 'n', 't', 'MD5', 1, 1)`.execute(db);
+        await sql`insert into versions values (1, 1, 1, 0, 'COMMITTED', 'd', null, '{}', 1, 1, 'k', 1, 1, 1, 'i', 0, null, 1, 1)`.execute(
+          db,
+        );
+      });
+      const newer = open(connect());
+      await ensureSchema(newer);
+      const versions = await newer.read(undefined, (db) =>
+        db.selectFrom('versions').select(['digest', 'placement']).execute(),
+      );
+      expect(versions).toEqual([{ digest: 'd', placement: '' }]);
+    });
+
     test('bring an older catalog up to date and keep what is in it', async () => {
       const { connect } = await create();
       const older = open(connect());
@@ -56,7 +76,7 @@ export function describeMigrations(
       const session = open(connect());
       await ensureSchema(session);
       const broken: Migration = {
-        version: 2,
+        version: NEXT.version,
         statements: (types) => [...NEXT.statements(types), 'insert into nowhere values (1)'],
       };
       await expect(ensureSchema(session, [...MIGRATIONS, broken])).rejects.toThrow('nowhere');

@@ -7,6 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { openSqliteCatalog, type SqlCatalog } from '@waybill/catalog';
 import { ArtifactError } from '@waybill/core';
 import { expect, test } from 'vitest';
+import { enterWal } from '../src/open-sqlite-catalog.ts';
 import { startChild } from './run-child.ts';
 import { CLOCK, ingestInto, testFolder } from './test-folder.ts';
 
@@ -31,14 +32,14 @@ function openAt(path: string): Promise<SqlCatalog> {
 async function filledCatalog(path: string): Promise<void> {
   await using catalog = await openAt(path);
   for (let n = 0; n < 3; n++) {
-    const { ingestId } = await catalog.createIngest(ingestInto('e'));
+    const ingest = await catalog.createIngest(ingestInto('e'));
     const notices = Array.from({ length: 2_000 }, (_, row) => ({
       severity: 'left-out' as const,
       reason: 'r',
       path: `${n}/${row}`,
       message: 'm'.repeat(100),
     }));
-    await catalog.addNotices(ingestId, notices);
+    await catalog.addWalkNotices(ingest, { sourceIndex: 0, notices });
   }
 }
 
@@ -54,6 +55,14 @@ test('makes its folder and file, and finds the same catalog again', async () => 
   const database = new DatabaseSync(path, { readOnly: true });
   expect(database.prepare('pragma journal_mode').get()).toEqual({ journal_mode: 'wal' });
   database.close();
+});
+
+test('a database that cannot have a write-ahead log is refused', async () => {
+  // In memory SQLite keeps its own mode and says so instead of failing.
+  using database = new DatabaseSync(':memory:');
+  const error = await failure(enterWal(database, 'catalog X'));
+  expect(error.code).toBe('UNSUPPORTED');
+  expect(error.message).toMatch(/catalog X.*WAYBILL_HOME on a local file system/);
 });
 
 test('an open catalog is closed once, however often it is disposed', async () => {
@@ -201,10 +210,10 @@ test('a full disk is NO_SPACE, and what was committed before is whole', async (c
     let written = 0;
     const fill = async (): Promise<never> => {
       await using catalog = await openAt(path);
-      const { ingestId } = await catalog.createIngest(ingestInto('e'));
+      const ingest = await catalog.createIngest(ingestInto('e'));
       for (;;) {
-        const message = 'm'.repeat(1_000);
-        await catalog.addNotices(ingestId, [{ severity: 'failed', reason: 'r', path: 'p', message }]);
+        const notices = [{ severity: 'failed', reason: 'r', path: 'p', message: 'm'.repeat(1_000) }] as const;
+        await catalog.addWalkNotices(ingest, { sourceIndex: 0, notices });
         written += 1;
       }
     };

@@ -1,5 +1,6 @@
 import { ArtifactError } from './errors.ts';
 import { LIMITS } from './limits.ts';
+import { utf8Length } from './utf8-order.ts';
 
 const WINDOWS_ANCHOR = /^(?:[A-Za-z]:|\\\\|\/\/)/;
 
@@ -51,15 +52,6 @@ function partsProblem(path: string): string | undefined {
     }
   }
   return undefined;
-}
-
-function utf8Length(text: string): number {
-  let bytes = 0;
-  for (const character of text) {
-    const code = character.codePointAt(0) ?? 0;
-    bytes += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-  }
-  return bytes;
 }
 
 function refuse(path: string, reason: string): never {

@@ -23,7 +23,7 @@ export {
 export { LIMITS } from './limits.ts';
 export { MANIFEST_PREIMAGE_HEADER, manifestPreimageLines } from './manifest-preimage.ts';
 export type { JsonValue, Metadata } from './metadata.ts';
-export { checkMetadata, parseMetadata } from './metadata.ts';
+export { assertDescription, checkMetadata, parseMetadata } from './metadata.ts';
 export type { ArtifactName, NameDefaults, VersionRef } from './names.ts';
 export {
   assertAlias,

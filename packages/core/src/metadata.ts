@@ -1,5 +1,6 @@
 import { ArtifactError } from './errors.ts';
 import { LIMITS } from './limits.ts';
+import { utf8Length } from './utf8-order.ts';
 
 export type JsonValue =
   | null
@@ -23,7 +24,7 @@ const MARK = '\u0000not-finite\u0000';
  * integer that a double cannot hold (it would come back changed), text over the limit.
  */
 export function parseMetadata(text: string): Metadata {
-  if (text.length > LIMITS.metadataBytes) refuse(`is larger than ${LIMITS.metadataBytes} bytes`);
+  refuseLarge(text);
   const value = parseJson(text);
   if (value === null || typeof value !== 'object' || Array.isArray(value)) refuse('must be a JSON object');
   return checkMetadata(value as Readonly<Record<string, unknown>>);
@@ -34,7 +35,22 @@ export function checkMetadata(value: Readonly<Record<string, unknown>>): Metadat
   const count = Object.keys(value).length;
   if (count > LIMITS.metadataKeys) refuse(`has ${count} keys; at most ${LIMITS.metadataKeys} are allowed`);
   checkValue(value, []);
+  refuseLarge(JSON.stringify(value));
   return value as Metadata;
+}
+
+function refuseLarge(text: string): void {
+  if (utf8Length(text) > LIMITS.metadataBytes) refuse(`is larger than ${LIMITS.metadataBytes} bytes`);
+}
+
+/** @throws ArtifactError `LIMIT_EXCEEDED` for a description over the limit */
+export function assertDescription(description: string): void {
+  const bytes = utf8Length(description);
+  if (bytes <= LIMITS.descriptionBytes) return;
+  throw new ArtifactError(
+    'LIMIT_EXCEEDED',
+    `the description has ${bytes} bytes; at most ${LIMITS.descriptionBytes} are allowed, put longer texts into a file of the version`,
+  );
 }
 
 function parseJson(text: string): unknown {

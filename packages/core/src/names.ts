@@ -20,7 +20,7 @@ export interface NameDefaults {
 }
 
 const SCOPE = /^[A-Za-z0-9_.-]+$/;
-const ARTIFACT_TYPE = /^[-\w]+(?: *[-.\w]+)*$/;
+const ARTIFACT_TYPE = /^[-\w][-.\w]*(?: +[-.\w]+)*$/;
 const VERSION_ALIAS = /^v(0|[1-9]\d*)$/;
 const RESERVED_ALIAS = /^v\d+$/;
 const DOTS = /^\.\.?$/;

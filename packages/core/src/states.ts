@@ -3,9 +3,9 @@
  *
  * | state | meaning | may become |
  * |---|---|---|
- * | PLANNING | sources are being split into shards | RUNNING, FAILED, CANCELLING |
- * | RUNNING | every shard is known; some are not done | FINALIZING, FAILED, CANCELLING |
- * | FINALIZING | segments are merged, the manifest is written | COMMITTED, FAILED, CANCELLING |
+ * | PLANNING | sources are being split into shards | RUNNING, FAILED, CANCELLING; PLANNING (taken up again) |
+ * | RUNNING | every shard is known; some are not done | FINALIZING, FAILED, CANCELLING; RUNNING and PLANNING (taken up again) |
+ * | FINALIZING | segments are merged, the manifest is written | COMMITTED, FAILED, CANCELLING; RUNNING and PLANNING (taken up again) |
  * | COMMITTED | ended in a version, or in the version that had the same digest | |
  * | FAILED | stopped by an error; nothing of it is visible | RUNNING and PLANNING (retry), CANCELLING |
  * | CANCELLING | asked to stop; stages notice at their next batch | CANCELLED |

@@ -83,6 +83,15 @@ describe('names', () => {
   });
 });
 
+describe('a type that is refused', () => {
+  it('is refused at once, however long', () => {
+    const startedMs = performance.now();
+    for (const end of ['!', ' !', ',v2', '. '])
+      expect(() => assertArtifactType('ab-c d'.repeat(21) + end, 'n')).toThrow(ArtifactError);
+    expect(performance.now() - startedMs).toBeLessThan(1_000);
+  });
+});
+
 describe('version ids', () => {
   it('are canonical base64 that survives hex encoding', () => {
     expect(encodeVersionId(123)).toBe('QXJ0aWZhY3Q6MTIz');

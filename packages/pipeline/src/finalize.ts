@@ -15,6 +15,7 @@ import {
   type VersionRecord,
 } from '@waybill/core';
 import type { IngestContext } from './ingest-context.ts';
+import { PlacementDigest } from './placement-digest.ts';
 
 const NOTICES_IN_MESSAGE = 20;
 const NOTICES_IN_DETAILS = 100_000;
@@ -24,6 +25,7 @@ interface Totals {
   readonly digest: string;
   readonly entryCount: number;
   readonly sizeBytes: number;
+  readonly placement: string;
 }
 
 /**
@@ -133,17 +135,20 @@ function mergedEntries(context: IngestContext): AsyncIterable<readonly Entry[]> 
 /** Digest and totals of the entries that pass through. */
 class LogicalDigest {
   readonly #digest;
+  readonly #placement: PlacementDigest;
   #entryCount = 0;
   #sizeBytes = 0;
 
   constructor({ ports, ingest }: IngestContext) {
     this.#digest = ports.digests.createDigest(ingest.digestAlgorithm);
     this.#digest.update(MANIFEST_PREIMAGE_HEADER);
+    this.#placement = new PlacementDigest(ports.digests);
   }
 
   async *through(blocks: AsyncIterable<readonly Entry[]>): AsyncGenerator<readonly Entry[]> {
     for await (const block of blocks) {
       this.#digest.update(manifestPreimageLines(block));
+      this.#placement.add(block);
       this.#entryCount += block.length;
       for (const entry of block) this.#sizeBytes += entry.sizeBytes ?? 0;
       yield block;
@@ -152,7 +157,8 @@ class LogicalDigest {
 
   totals(): Totals {
     const digest = digestToHex(this.#digest.digest());
-    return { digest, entryCount: this.#entryCount, sizeBytes: this.#sizeBytes };
+    const placement = this.#placement.hex();
+    return { digest, entryCount: this.#entryCount, sizeBytes: this.#sizeBytes, placement };
   }
 }
 
@@ -174,7 +180,7 @@ async function noticesError(
   const page = { ingestId: ingest.ingestId, severity: of.severity, limit: NOTICES_IN_DETAILS };
   const notices = await ports.catalog.listNotices(page);
   const lines = notices.slice(0, NOTICES_IN_MESSAGE).map((notice) => `\n  ${describeNotice(notice)}`);
-  if (of.count > lines.length) lines.push(`\n  and ${of.count - lines.length} more; --json lists them`);
+  if (of.count > lines.length) lines.push(`\n  and ${of.count - lines.length} more; ${listedBy(of.count)}`);
   const code = of.severity === 'failed' ? failureCode(notices) : 'SOURCE_LEFT_OUT';
   const what = of.severity === 'failed' ? 'could not be read' : 'would be left out (--strict)';
   const message = `${of.count} path${of.count === 1 ? '' : 's'} ${what}; nothing was committed:${lines.join('')}`;
@@ -182,6 +188,10 @@ async function noticesError(
   return new ArtifactError(code, message, {
     details: { ingestId: ingest.ingestId, count: of.count, problems },
   });
+}
+
+function listedBy(count: number): string {
+  return count > NOTICES_IN_DETAILS ? `--json lists ${NOTICES_IN_DETAILS} of them` : '--json lists them';
 }
 
 function failureCode(notices: readonly NoticeRecord[]): 'SOURCE_CHANGED' | 'SOURCE_UNREADABLE' {

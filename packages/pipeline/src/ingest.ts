@@ -2,6 +2,7 @@ import {
   ArtifactError,
   type ArtifactName,
   assertAlias,
+  assertDescription,
   assertArtifactType,
   type DigestAlgorithm,
   digestToHex,
@@ -169,12 +170,7 @@ function validate(ports: PipelinePorts, request: IngestRequest): string {
       `${request.paths.length} paths; at most ${LIMITS.sourcesPerIngest} in one ingest`,
     );
   }
-  if ((request.description?.length ?? 0) > LIMITS.descriptionBytes) {
-    throw new ArtifactError(
-      'INVALID_ARGUMENT',
-      `the description is longer than ${LIMITS.descriptionBytes} characters`,
-    );
-  }
+  if (request.description !== undefined) assertDescription(request.description);
   ports.globs.compile(request.options.include);
   ports.globs.compile(request.options.exclude);
   return request.into === '' ? '' : normalizeEntryPath(request.into);

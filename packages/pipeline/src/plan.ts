@@ -31,10 +31,9 @@ interface PlanCursor {
 export async function* planShards(context: IngestContext): AsyncGenerator<readonly ShardRecord[]> {
   const { ingest } = context;
   const cursor = await findCursor(context);
-  // The walk is the same again, in the same order: what it left out before is on record already.
-  const recorded =
-    cursor === undefined ? 0 : (await context.ports.catalog.countNotices(ingest.ingestId)).leftOut;
-  const planner = new ShardPlanner(context, recorded);
+  const planner = new ShardPlanner(context);
+  // The source under way is walked again from its start, so what its walk came across is noted again.
+  await planner.dropNotices(cursor?.sourceIndex ?? 0);
   for (const sourceIndex of ingest.sources.keys()) {
     if (cursor !== undefined && sourceIndex < cursor.sourceIndex) continue;
     const after = cursor?.sourceIndex === sourceIndex ? cursor.name : undefined;
@@ -45,11 +44,15 @@ export async function* planShards(context: IngestContext): AsyncGenerator<readon
 class ShardPlanner {
   readonly #context: IngestContext;
   #shards = 0;
-  #recordedLeftOut: number;
 
-  constructor(context: IngestContext, recordedLeftOut: number) {
+  constructor(context: IngestContext) {
     this.#context = context;
-    this.#recordedLeftOut = recordedLeftOut;
+  }
+
+  async dropNotices(sourceIndex: number): Promise<void> {
+    const { ports, ingest, signal } = this.#context;
+    ports.faults.reach('plan.notices.drop');
+    await ports.catalog.dropWalkNotices(ingest, { sourceIndex }, { signal });
   }
 
   async *planSource(sourceIndex: number, after: string | undefined): AsyncGenerator<readonly ShardRecord[]> {
@@ -60,7 +63,7 @@ class ShardPlanner {
     let count = 0;
     for await (const chunk of ports.source.walk(source, { ...ingest.options, signal })) {
       throwIfCancelled(signal);
-      await this.#addNotices(chunk.notices);
+      await this.#addNotices(sourceIndex, chunk.notices);
       const fresh = after === undefined ? chunk.names : namesAfter(chunk.names, after);
       const freshCount = after === undefined ? chunk.count : countNames(fresh);
       if (count > 0 && count + freshCount > this.#shardEntries()) {
@@ -95,13 +98,11 @@ class ShardPlanner {
     return added;
   }
 
-  async #addNotices(notices: readonly NewNotice[]): Promise<void> {
-    const fresh = notices.filter(({ severity }) => severity === 'failed' || this.#recordedLeftOut-- <= 0);
-    if (fresh.length === 0) return;
-    this.#context.ports.faults.reach('plan.notices.add');
-    await this.#context.ports.catalog.addNotices(this.#context.ingest.ingestId, fresh, {
-      signal: this.#context.signal,
-    });
+  async #addNotices(sourceIndex: number, notices: readonly NewNotice[]): Promise<void> {
+    if (notices.length === 0) return;
+    const { ports, ingest, signal } = this.#context;
+    ports.faults.reach('plan.notices.add');
+    await ports.catalog.addWalkNotices(ingest, { sourceIndex, notices }, { signal });
   }
 }
 

@@ -260,7 +260,7 @@ class ShardWork {
   async #stopIfAsked(): Promise<void> {
     const { ports, ingest, signal } = this.#context;
     throwIfCancelled(signal);
-    const now = await ports.catalog.getIngest(ingest.ingestId, { signal });
+    const now = await ports.catalog.getIngestState(ingest.ingestId, { signal });
     if (now?.fence !== ingest.fence) throw lost(this.#shard.shardId);
     if (now.state === 'CANCELLING' || now.state === 'CANCELLED') {
       throw new ArtifactError('CANCELLED', `ingest ${ingest.ingestId} was cancelled`);

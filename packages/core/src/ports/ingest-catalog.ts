@@ -23,6 +23,11 @@ export interface IngestCatalog {
    */
   createIngest(spec: IngestSpec, options?: CallOptions): Promise<IngestRecord>;
   getIngest(ingestId: string, options?: CallOptions): Promise<IngestRecord | undefined>;
+  /** The part of the record that stages look at with every batch, at a fraction of the cost. */
+  getIngestState(
+    ingestId: string,
+    options?: CallOptions,
+  ): Promise<{ state: IngestState; fence: number } | undefined>;
   /** In order of creation; `after` is a `sequence`. */
   listIngests(
     filter: { states?: readonly IngestState[]; fingerprint?: string; entity?: string } & Page,
@@ -31,6 +36,7 @@ export interface IngestCatalog {
   /**
    * Compare-and-set of the state. With `newFence` the fence goes up by one, so that an older execution loses every
    * later compare. Answers the record after the change, or `undefined` when state or fence were not the expected ones.
+   * Moving to FINALIZING while a shard is not done is `INTERNAL`.
    */
   moveIngest(
     change: {
@@ -45,13 +51,24 @@ export interface IngestCatalog {
   ): Promise<IngestRecord | undefined>;
   /** Forgets every shard and notice: the sources are about to be planned anew. Only in PLANNING with this fence. */
   resetShards(ingest: { ingestId: string; fence: number }, options?: CallOptions): Promise<void>;
-  /** Adds shards while PLANNING with this fence, else `STATE_CONFLICT`. */
+  /** Adds shards while PLANNING with this fence, else `CANCELLED` or `STATE_CONFLICT`. */
   addShards(
     ingest: { ingestId: string; fence: number },
     shards: readonly NewShard[],
     options?: CallOptions,
   ): Promise<ShardRecord[]>;
-  addNotices(ingestId: string, notices: readonly NewNotice[], options?: CallOptions): Promise<void>;
+  /** Adds what the walk of a source came across, while PLANNING with this fence; else `CANCELLED` or `STATE_CONFLICT`. */
+  addWalkNotices(
+    ingest: { ingestId: string; fence: number },
+    walked: { sourceIndex: number; notices: readonly NewNotice[] },
+    options?: CallOptions,
+  ): Promise<void>;
+  /** Forgets what walks of this source and those behind it came across: they are walked again. Errors as above. */
+  dropWalkNotices(
+    ingest: { ingestId: string; fence: number },
+    from: { sourceIndex: number },
+    options?: CallOptions,
+  ): Promise<void>;
   listNotices(
     filter: { ingestId: string; severity?: NewNotice['severity'] } & Page,
     options?: CallOptions,
@@ -80,7 +97,8 @@ export interface IngestCatalog {
   /** Segments of all done shards, ordered by layer, then first path in UTF-8 byte order, streaming. */
   listSegments(ingestId: string, options?: CallOptions): AsyncIterable<SegmentRef>;
   /**
-   * Which of these ingests (by `sequence`) ended in a version that is COMMITTED now: what such an ingest recorded is
+   * Which of these ingests (by `sequence`) ended in a version that is COMMITTED now, their own or one with the same
+   * entries stored: what such an ingest recorded is
    * stored, and stays stored for every ingest that is open already. Blobs belong to an entity, so name the one in whose
    * index they must be. An ingest that was planned anew proves nothing: it may have recorded what it then left out.
    */

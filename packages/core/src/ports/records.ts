@@ -173,6 +173,11 @@ export interface CommitRequest {
   readonly digest: string;
   readonly entryCount: number;
   readonly sizeBytes: number;
+  /**
+   * Hex of a digest over which entries are stored and which are references, in path order. The logical digest does
+   * not tell: a version of references alone must not stand for one whose contents are stored.
+   */
+  readonly placement: string;
   /** Absent when the digest was found equal before a manifest was written; then a version must have it. */
   readonly manifest: ManifestRef | undefined;
 }

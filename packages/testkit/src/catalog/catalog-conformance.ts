@@ -5,6 +5,7 @@ import { ManualClock, newIngest, type TestedCatalog, uniqueName } from './catalo
 import { describeCatalogModel } from './catalog-model.ts';
 import { describeCollection } from './collection-conformance.ts';
 import { describeIngests } from './ingest-conformance.ts';
+import { describeNotices } from './notice-conformance.ts';
 import { describeRaces } from './race-conformance.ts';
 import { describeVersions } from './version-conformance.ts';
 
@@ -48,6 +49,7 @@ export function describeCatalog(name: string, open: (clock: Clock) => Promise<Te
 
     describeVersions(get);
     describeIngests(get);
+    describeNotices(get);
     describeBlobs(get);
     describeCollection(get);
     describeRaces(get);

@@ -109,6 +109,7 @@ export function commitOf(ingest: IngestRecord, change: Partial<CommitRequest> = 
     digest: 'd'.repeat(32),
     entryCount: 3,
     sizeBytes: 30,
+    placement: 'p'.repeat(32),
     manifest: {
       key: `${ingest.artifact.entity}/manifests/${ingestId}-${fence}`,
       sizeBytes: 1_000,

@@ -140,7 +140,10 @@ export class CollectionModel {
 
   async #commit(open: OpenIngest): Promise<void> {
     const { ingestId } = open.ingest;
+    const { shardId, attempt } = open.shard;
     await this.#catalog.moveIngest({ ingestId, from: ['PLANNING'], to: 'RUNNING' });
+    const stats = { files: 0, bytes: 0, filesHashed: 0, bytesHashed: 0, blobsStored: 0, bytesStored: 0 };
+    await this.#catalog.completeShard({ shardId, attempt, segment: undefined, stats, notices: [] });
     await this.#catalog.moveIngest({ ingestId, from: ['RUNNING'], to: 'FINALIZING' });
     const { version } = needCommitted(await this.#catalog.commitIngest(commitOf(open.ingest)));
     const contents = [...open.needed];

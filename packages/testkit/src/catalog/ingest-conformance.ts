@@ -99,6 +99,35 @@ export function describeIngests(get: () => { catalog: TestedCatalog; clock: Manu
       expect(again).toMatchObject({ error: undefined, fence: 2 });
     });
 
+    test('keep a long error without its details, and tell state and fence alone', async () => {
+      const { catalog } = get();
+      const { ingestId } = await catalog.createIngest(newIngest({ entity: uniqueName() }));
+      const problems = Array.from({ length: 10_000 }, (_, n) => ({
+        path: `p${n}`,
+        reason: 'r',
+        message: 'm',
+      }));
+      const error = { code: 'SOURCE_UNREADABLE', message: 'many', details: { problems } } as const;
+      await catalog.moveIngest({ ingestId, from: ['PLANNING'], to: 'FAILED', error });
+      expect((await catalog.getIngest(ingestId))?.error).toEqual({ ...error, details: {} });
+      expect(await catalog.getIngestState(ingestId)).toEqual({ state: 'FAILED', fence: 1 });
+      expect(await catalog.getIngestState('none')).toBeUndefined();
+    });
+
+    test('are neither finalized nor committed while a shard is not done', async () => {
+      const { catalog } = get();
+      const { ingest, shard } = await workingShard(catalog, uniqueName());
+      const { ingestId } = ingest;
+      await catalog.moveIngest({ ingestId, from: ['PLANNING'], to: 'RUNNING' });
+      const finalize = (): Promise<unknown> =>
+        catalog.moveIngest({ ingestId, from: ['RUNNING'], to: 'FINALIZING' });
+      await expect(finalize()).rejects.toMatchObject({ code: 'INTERNAL', message: /1 of 1 shards/ });
+      expect(await catalog.getIngestState(ingestId)).toEqual({ state: 'RUNNING', fence: 1 });
+      const { shardId } = shard;
+      await catalog.completeShard({ shardId, attempt: 1, segment: undefined, stats: NO_STATS, notices: [] });
+      expect(await finalize()).toMatchObject({ state: 'FINALIZING' });
+    });
+
     test('never move where the table of states does not lead', async () => {
       const { catalog } = get();
       const { ingestId } = await catalog.createIngest(newIngest({ entity: uniqueName() }));
@@ -126,7 +155,7 @@ export function describeIngests(get: () => { catalog: TestedCatalog; clock: Manu
       await catalog.moveIngest({ ingestId, from: ['RUNNING'], to: 'FINALIZING' });
       const key = `${entity}/manifests/${ingestId}-2`;
       const manifest = { key, sizeBytes: 1, footerBytes: 1, footerCrc32: 1 };
-      const totals = { digest: 'x', entryCount: 0, sizeBytes: 0 };
+      const totals = { digest: 'x', entryCount: 0, sizeBytes: 0, placement: 'p' };
       await catalog.commitIngest({ ingestId, fence: 2, ...totals, manifest });
       const asked = [open.sequence, ingest.sequence, reusing.sequence, sequence, 1_000_000_000];
       expect(await catalog.committedIngests(asked)).toEqual([ingest.sequence, reusing.sequence]);
@@ -309,31 +338,6 @@ export function describeIngests(get: () => { catalog: TestedCatalog; clock: Manu
       const sorted = paths.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
       expect(segments.map(({ firstPath }) => firstPath)).toEqual(['low', ...sorted]);
       expect(segments[0]).toMatchObject({ layer: 0, entryCount: 1, sizeBytes: 100, lastPath: 'b' });
-    });
-  });
-
-  describe('notices', () => {
-    test('are kept exactly, counted and listed in pages', async () => {
-      const { catalog } = get();
-      const { ingestId } = await catalog.createIngest(newIngest({ entity: uniqueName() }));
-      const notices = Array.from({ length: 1_203 }, (_, n): NewNotice => {
-        const severity = n % 3 === 0 ? 'failed' : 'left-out';
-        return { severity, reason: 'r', path: `p\\${n}\n'"`, message: `ü ${n}` };
-      });
-      await catalog.addNotices(ingestId, notices.slice(0, 3));
-      await catalog.addNotices(ingestId, notices.slice(3));
-      await catalog.addNotices(ingestId, []);
-      const list = (severity?: NewNotice['severity']): Promise<NewNotice[]> =>
-        allPages(
-          (page) =>
-            catalog.listNotices({ ingestId, ...(severity === undefined ? {} : { severity }), ...page }),
-          { cursor: ({ noticeId }) => noticeId, limit: 500 },
-        ).then((found) => found.map(({ noticeId: _, ...notice }) => notice));
-      expect(await list()).toEqual(notices);
-      expect(await list('failed')).toEqual(notices.filter(({ severity }) => severity === 'failed'));
-      expect(await catalog.countNotices(ingestId)).toEqual({ leftOut: 802, failed: 401 });
-      const unknown = catalog.addNotices('none', notices.slice(0, 1));
-      await expect(unknown).rejects.toMatchObject({ code: 'NOT_FOUND' });
     });
   });
 }

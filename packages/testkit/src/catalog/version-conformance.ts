@@ -251,6 +251,25 @@ export function describeVersions(get: () => { catalog: TestedCatalog; clock: Man
       expect(again).toMatchObject({ created: true, version: { index: 1 } });
     });
 
+    test('equal content stored elsewhere, or cut into other entries, is a new version', async () => {
+      const { catalog } = get();
+      const entity = uniqueName();
+      const changes = [{}, { placement: 'r' }, { entryCount: 2 }, { sizeBytes: 29 }];
+      for (const reuse of ['latest', 'any'] as const) {
+        for (const [n, change] of changes.entries()) {
+          const artifact = { entity, project: 'p', name: `n-${reuse}` };
+          const ingest = await finalizing(catalog, newIngest({ entity, reuse, artifact }));
+          const request = commitOf(ingest, { digest: digestText('a'), ...change });
+          const bare = { ...request, manifest: undefined };
+          expect(await catalog.commitIngest(bare)).toEqual({ kind: 'manifest-needed' });
+          expect(needCommitted(await catalog.commitIngest(request))).toMatchObject({
+            created: true,
+            version: { index: n },
+          });
+        }
+      }
+    });
+
     test('without a manifest needs a version with the digest, and changes nothing else', async () => {
       const { catalog } = get();
       const entity = uniqueName();
