@@ -3,6 +3,9 @@ import { ArtifactError } from './errors.ts';
 /** Digest algorithm of an artifact; the names are those of the W&B API. */
 export type DigestAlgorithm = 'MD5' | 'XXH128';
 
+/** References keep digests of this one in every artifact, as W&B's do; an artifact's is that of its stored files. */
+export const REFERENCE_ALGORITHM: DigestAlgorithm = 'MD5';
+
 /** Both algorithms give 16 bytes. */
 export const DIGEST_BYTES = 16;
 

@@ -6,6 +6,7 @@ export {
   digestToHex,
   isContentDigest,
   parseDigestAlgorithm,
+  REFERENCE_ALGORITHM,
 } from './digest.ts';
 export { decodeNames, encodeNames } from './encoded-names.ts';
 export type { Entry, EntryExtra, SegmentRow, Tombstone } from './entry.ts';

@@ -2,9 +2,11 @@ import {
   ArtifactError,
   type BlobLocation,
   DIGEST_BYTES,
+  type DigestAlgorithm,
   type Entry,
   isContentDigest,
   quotePath,
+  REFERENCE_ALGORITHM,
   type VersionRecord,
 } from '@waybill/core';
 import type { OperationOptions, OperationPorts } from './operation-ports.ts';
@@ -16,6 +18,11 @@ const LOCATE_DIGESTS = 2_000;
 /** Whether the entry's bytes are a stored blob. */
 export function isStored(entry: Entry): boolean {
   return entry.ref === undefined;
+}
+
+/** What the entry's digest was computed with, and its content is verified with. */
+export function algorithmOf(version: VersionRecord, entry: Entry): DigestAlgorithm {
+  return isStored(entry) ? version.digestAlgorithm : REFERENCE_ALGORITHM;
 }
 
 /**

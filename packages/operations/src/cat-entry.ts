@@ -9,7 +9,7 @@ import {
   type VersionRecord,
   type VersionRef,
 } from '@waybill/core';
-import { locateEntries } from './blob-lookup.ts';
+import { algorithmOf, locateEntries } from './blob-lookup.ts';
 import { Channel } from './channel.ts';
 import { isComparable } from './compare-entries.ts';
 import { localPathOf } from './file-reference.ts';
@@ -161,7 +161,7 @@ async function* verified(
   content: EntryOf & { chunks: AsyncIterable<Uint8Array> },
 ): AsyncGenerator<Uint8Array> {
   const { version, entry } = content;
-  const digest = ports.digests.createDigest(version.digestAlgorithm);
+  const digest = ports.digests.createDigest(algorithmOf(version, entry));
   let held: Uint8Array[] = [];
   let heldBytes = 0;
   let bytes = 0;

@@ -1,5 +1,13 @@
-import { type Entry, encodeNames, isContentDigest, LIMITS, type VersionRecord } from '@waybill/core';
-import { rawDigests } from './blob-lookup.ts';
+import {
+  type DigestAlgorithm,
+  type Entry,
+  encodeNames,
+  isContentDigest,
+  LIMITS,
+  type VersionRecord,
+} from '@waybill/core';
+import { algorithmOf, rawDigests } from './blob-lookup.ts';
+import { COMPARED } from './compared.ts';
 import type { OperationOptions, OperationPorts } from './operation-ports.ts';
 import { shareOf } from './write-plan.ts';
 
@@ -28,25 +36,41 @@ export async function compareEntries(
   const runs: Promise<void>[] = [];
   const total = request.entries.reduce((sum, { sizeBytes = 0 }) => sum + sizeBytes, 0);
   const share = shareOf(total, { threads: ports.pool.cpus, most: TASK_BYTES });
-  for (const { start, end } of cutBatches(request.entries, share)) {
-    runs.push(compareBatch(ports, request, { start, end, states, options }));
+  for (const [algorithm, rows] of rowsByAlgorithm(request)) {
+    for (const batch of cutBatches(request.entries, rows, share)) {
+      runs.push(compareBatch(ports, request, { algorithm, rows: batch, states, options }));
+    }
   }
   for (const run of await Promise.allSettled(runs)) if (run.status === 'rejected') throw run.reason;
   return states;
 }
 
+/** Positions of the entries: what one task compares was all hashed in one way. */
+function rowsByAlgorithm({ version, entries }: CompareRequest): Map<DigestAlgorithm, number[]> {
+  return Map.groupBy(entries.keys(), (row) => {
+    const entry = entries[row];
+    return entry === undefined ? version.digestAlgorithm : algorithmOf(version, entry);
+  });
+}
+
 async function compareBatch(
   ports: Pick<OperationPorts, 'pool'>,
   request: CompareRequest,
-  batch: { start: number; end: number; states: Uint8Array; options: OperationOptions },
+  batch: {
+    algorithm: DigestAlgorithm;
+    rows: readonly number[];
+    states: Uint8Array;
+    options: OperationOptions;
+  },
 ): Promise<void> {
-  const entries = request.entries.slice(batch.start, batch.end);
+  const { algorithm, rows, states } = batch;
+  const entries = rows.map((row) => request.entries[row]).filter((entry) => entry !== undefined);
   const { signal } = batch.options;
   const output = await ports.pool.run(
     'compareFiles',
     {
       root: request.root,
-      algorithm: request.version.digestAlgorithm,
+      algorithm,
       names: encodeNames(entries.map(({ path }) => path)),
       digests: rawDigests(request.version, entries),
       sizes: Float64Array.from(entries, ({ sizeBytes }) => sizeBytes ?? Number.NaN),
@@ -54,22 +78,24 @@ async function compareBatch(
     },
     signal === undefined ? {} : { signal },
   );
-  batch.states.set(output.states, batch.start);
+  for (const [index, row] of rows.entries()) states[row] = output.states[index] ?? COMPARED.unreadable;
 }
 
 function* cutBatches(
   entries: readonly Entry[],
+  rows: readonly number[],
   bytesMost: number,
-): Generator<{ start: number; end: number }> {
+): Generator<readonly number[]> {
   let start = 0;
   let bytes = 0;
-  for (const [index, { sizeBytes = 0 }] of entries.entries()) {
+  for (const [index, row] of rows.entries()) {
+    const sizeBytes = entries[row]?.sizeBytes ?? 0;
     if (index > start && (index - start >= LIMITS.batchEntries || bytes + sizeBytes > bytesMost)) {
-      yield { start, end: index };
+      yield rows.slice(start, index);
       start = index;
       bytes = 0;
     }
     bytes += sizeBytes;
   }
-  if (entries.length > start) yield { start, end: entries.length };
+  if (rows.length > start) yield rows.slice(start);
 }

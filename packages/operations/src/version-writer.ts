@@ -4,6 +4,7 @@ import {
   encodeNames,
   type FileFailure,
   LIMITS,
+  REFERENCE_ALGORITHM,
   type VersionRecord,
   type WriteFilesOutput,
 } from '@waybill/core';
@@ -181,7 +182,7 @@ export class VersionWriter implements AsyncDisposable {
     const input = {
       root,
       replace,
-      algorithm: version.digestAlgorithm,
+      algorithm: REFERENCE_ALGORITHM,
       names: encodeNames(entries.map(({ path }) => path)),
       sources: encodeNames(batch.map(({ source }) => source)),
       digests: rawDigests(version, entries),

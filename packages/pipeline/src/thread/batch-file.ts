@@ -8,6 +8,7 @@ import {
   type FileStat,
   type NewNotice,
   quotePath,
+  REFERENCE_ALGORITHM,
 } from '@waybill/core';
 
 /** Both times of a file must be this much older than its reading before its digest is remembered for it. */
@@ -41,6 +42,11 @@ export function joinPath(root: string, name: string): string {
   return root.endsWith('/') ? root + name : `${root}/${name}`;
 }
 
+/** The context with the algorithm of its files' digests: that of references is the same in every artifact. */
+export function withFileAlgorithm<Context extends BatchContext>(context: Context): Context {
+  return context.mode === 'reference' ? { ...context, algorithm: REFERENCE_ALGORITHM } : context;
+}
+
 export function entryOf(context: BatchContext, file: BatchFile, digest: Uint8Array): Entry {
   const base = {
     path: context.entryPrefix + file.name,
@@ -48,7 +54,7 @@ export function entryOf(context: BatchContext, file: BatchFile, digest: Uint8Arr
     sizeBytes: file.stat.sizeBytes,
   };
   const ref = context.mode === 'reference' ? { ref: fileUrl(file.path) } : {};
-  // W&B marks digests of the second algorithm on file entries (facts 1.6); MD5 entries carry no mark.
+  // W&B marks digests of the second algorithm on stored files; MD5 entries, references all of them, carry no mark.
   const extra = context.algorithm === 'XXH128' ? { extra: { alg: 'XXH128' } } : {};
   return { ...base, ...ref, ...extra };
 }

@@ -11,7 +11,7 @@ import {
   type StatCacheRange,
 } from '@waybill/core';
 import { ArenaBatch } from './arena-batch.ts';
-import { type BatchFile, cacheRowOf, entryOf, joinPath } from './batch-file.ts';
+import { type BatchFile, cacheRowOf, entryOf, joinPath, withFileAlgorithm } from './batch-file.ts';
 import type { AskShard, IngestThreadPorts } from './ingest-thread-ports.ts';
 import { type BatchNames, type HandledFiles, lookAtFiles, readFiles } from './look-at-files.ts';
 import { ProofMemo } from './proof-memo.ts';
@@ -26,9 +26,10 @@ const proofs = new ProofMemo();
  */
 export async function ingestBatch(
   ports: IngestThreadPorts,
-  input: IngestBatchInput,
+  given: IngestBatchInput,
   ask: AskShard,
 ): Promise<IngestBatchOutput> {
+  const input = withFileAlgorithm(given);
   const notices: NewNotice[] = [];
   const batch = { input, notices, names: decodeNames(input.names) };
   const packed: PackedRegion[] = [];

@@ -7,15 +7,16 @@ import {
   type NewNotice,
   type SourceFile,
 } from '@waybill/core';
-import { type BatchFile, cacheRowOf, changed, entryOf, unreadable } from './batch-file.ts';
+import { type BatchFile, cacheRowOf, changed, entryOf, unreadable, withFileAlgorithm } from './batch-file.ts';
 import type { IngestThreadPorts, StopSignal } from './ingest-thread-ports.ts';
 
 /** Hashes large files in lanes, each from one reading; what is stored is a copy made of the very bytes hashed. */
 export function ingestLarge(
   ports: IngestThreadPorts,
-  input: IngestLargeInput,
+  given: IngestLargeInput,
   stop: StopSignal,
 ): IngestLargeOutput {
+  const input = withFileAlgorithm(given);
   const streams = input.files.map((file) => new LargeStream({ ports, file, stop }));
   try {
     const open = streams.filter((stream) => stream.open());
