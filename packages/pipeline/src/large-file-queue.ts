@@ -24,6 +24,7 @@ interface Waiting {
   readonly context: BatchContext;
   readonly ingestId: string;
   readonly file: LargeFile;
+  readonly counter: SharedArrayBuffer;
   readonly attempts: number;
   readonly settled: PromiseWithResolvers<LargeOutcome>;
 }
@@ -44,7 +45,13 @@ export class LargeFileQueue {
   }
 
   /** Hashes the file, copying it into a draft when it is to be stored. The draft is the caller's to publish or drop. */
-  add(of: { context: BatchContext; ingestId: string; file: LargeFile }): Promise<LargeOutcome> {
+  add(of: {
+    context: BatchContext;
+    ingestId: string;
+    file: LargeFile;
+    /** One i64 that the thread keeps at the bytes it has read. */
+    counter: SharedArrayBuffer;
+  }): Promise<LargeOutcome> {
     const settled = Promise.withResolvers<LargeOutcome>();
     this.#waiting.push({ ...of, attempts: 1, settled });
     this.#schedule();
@@ -94,9 +101,9 @@ export class LargeFileQueue {
       const [first] = group;
       if (first === undefined) return;
       for (const waiting of group) drafts.push(await this.#openDraft(waiting));
-      const files = group.map(({ file }, index) => {
+      const files = group.map(({ file, counter }, index) => {
         const draftPath = drafts[index]?.path;
-        return draftPath === undefined ? file : { ...file, draftPath };
+        return draftPath === undefined ? { ...file, counter } : { ...file, counter, draftPath };
       });
       const output = await this.#pool.run(
         'ingestLarge',

@@ -175,8 +175,11 @@ class ShardWork {
   }
 
   async #storeLarge(file: Extract<BatchPart, { kind: 'large' }>['file']): Promise<SegmentFrame | undefined> {
-    const { ingest, large } = this.#context;
-    const { result, draft } = await large.add({ context: this.#batch, ingestId: ingest.ingestId, file });
+    const { ingest, large, progress } = this.#context;
+    using followed = progress.followLarge(file);
+    const { counter } = followed;
+    const add = { context: this.#batch, ingestId: ingest.ingestId, file, counter };
+    const { result, draft } = await large.add(add);
     await using held = draft;
     if (result.kind === 'failed') {
       this.#notices.push(result.notice);
@@ -191,7 +194,7 @@ class ShardWork {
     }
     if (result.cacheRows.length > 0) this.#cacheRows.push(result.cacheRows);
     const bytes = result.sizeBytes;
-    this.#context.progress.addCounts({ files: 1, bytes, filesHashed: 1, bytesHashed: bytes });
+    followed.finish({ files: 1, bytes, filesHashed: 1, bytesHashed: bytes });
     return result.frame;
   }
 

@@ -89,6 +89,8 @@ export interface IngestLargeInput extends BatchContext {
   readonly files: readonly (LargeFile & {
     /** Where the content is copied while it is hashed; none for references. */
     readonly draftPath?: string;
+    /** One i64 shared with the main thread: how many bytes of the file were read, zero again when it is read anew. */
+    readonly counter: SharedArrayBuffer;
   })[];
 }
 

@@ -9,7 +9,7 @@ import {
   type PackedRegion,
   type SourceFile,
 } from '@waybill/core';
-import { type BatchFile, changed, unreadable } from './batch-file.ts';
+import { type BatchFile, changed, notRegular, unreadable } from './batch-file.ts';
 import type { AskShard, IngestThreadPorts } from './ingest-thread-ports.ts';
 
 /** Spans begin at multiples of this, so that the kernel's loads are aligned. */
@@ -82,10 +82,8 @@ export class ArenaBatch {
       for (let attempt = 0; attempt < LIMITS.readAttempts; attempt++) {
         using source = attempt === 0 && opened !== undefined ? opened : this.#ports.files.open(file.path);
         if (attempt > 0) this.#lookAgain(file, source);
-        if (this.#hasGrown(file)) {
-          file.large = true;
-          return undefined;
-        }
+        file.large = this.#hasGrown(file);
+        if (file.failed || file.large) return undefined;
         const length = this.#fill(source, file.stat.sizeBytes);
         if (length === file.stat.sizeBytes && sameBytes(source.stat().signature, file.stat.signature))
           return length;
@@ -107,6 +105,8 @@ export class ArenaBatch {
   #lookAgain(file: BatchFile, source: SourceFile): void {
     file.statAtMs = this.#ports.clock.nowMs();
     file.stat = source.stat();
+    // A pipe that took the file's place would read as an empty file.
+    if (file.stat.kind !== 'file') this.#fail(file, notRegular(file.path));
   }
 
   #fill(source: SourceFile, sizeBytes: number): number {

@@ -91,7 +91,11 @@ export function vanished(path: string): NewNotice {
 }
 
 export function notRegular(path: string): NewNotice {
-  return failedNotice(path, 'changed', `${quotePath(path)} is no longer a regular file`);
+  return failedNotice(
+    path,
+    'changed',
+    `${quotePath(path)} is no longer a regular file; put it back or exclude it, then run the command again`,
+  );
 }
 
 export function changed(path: string): NewNotice {

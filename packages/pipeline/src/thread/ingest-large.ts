@@ -7,7 +7,15 @@ import {
   type NewNotice,
   type SourceFile,
 } from '@waybill/core';
-import { type BatchFile, cacheRowOf, changed, entryOf, unreadable, withFileAlgorithm } from './batch-file.ts';
+import {
+  type BatchFile,
+  cacheRowOf,
+  changed,
+  entryOf,
+  notRegular,
+  unreadable,
+  withFileAlgorithm,
+} from './batch-file.ts';
 import type { IngestThreadPorts, StopSignal } from './ingest-thread-ports.ts';
 
 /** Hashes large files in lanes, each from one reading; what is stored is a copy made of the very bytes hashed. */
@@ -31,6 +39,8 @@ class LargeStream implements HashStream, Disposable {
   readonly #ports: IngestThreadPorts;
   readonly #stop: StopSignal;
   readonly #file: IngestLargeInput['files'][number];
+  /** How many bytes were read, for whoever shows the progress. */
+  readonly #counter: BigInt64Array;
   #source: SourceFile | undefined;
   #item: BatchFile | undefined;
   #notice: NewNotice | undefined;
@@ -44,6 +54,7 @@ class LargeStream implements HashStream, Disposable {
     this.#ports = stream.ports;
     this.#file = stream.file;
     this.#stop = stream.stop;
+    this.#counter = new BigInt64Array(stream.file.counter);
   }
 
   get sizeBytes(): number {
@@ -53,10 +64,16 @@ class LargeStream implements HashStream, Disposable {
   /** Whether there is anything to hash; an error is kept for the result. */
   open(): boolean {
     const { name, path } = this.#file;
+    Atomics.store(this.#counter, 0, 0n);
     this.#guard(() => {
       const statAtMs = this.#ports.clock.nowMs();
       this.#source = this.#ports.files.open(path);
       const stat = this.#source.stat();
+      // A pipe or folder that took the file's place would read as an empty file.
+      if (stat.kind !== 'file') {
+        this.#notice = notRegular(path);
+        return;
+      }
       this.#item = {
         name,
         path,
@@ -86,6 +103,7 @@ class LargeStream implements HashStream, Disposable {
     const { draftPath } = this.#file;
     if (draftPath !== undefined) this.#ports.drafts.write(draftPath, this.#copied, [chunk]);
     this.#copied += chunk.length;
+    Atomics.store(this.#counter, 0, BigInt(this.#copied));
   }
 
   end(digest: Uint8Array): void {
@@ -93,7 +111,8 @@ class LargeStream implements HashStream, Disposable {
       const stat = this.#source?.stat();
       if (this.#item === undefined || stat === undefined) return;
       const same = stat.signature.every((byte, index) => byte === this.#item?.stat.signature[index]);
-      if (!same || this.#copied !== stat.sizeBytes) this.#notice = changed(this.#file.path);
+      // What went wrong before ended the reading early, so that the copy is short for another reason.
+      if (!same || this.#copied !== stat.sizeBytes) this.#notice ??= changed(this.#file.path);
       this.#item.digest = digest.slice();
     });
   }
