@@ -1,6 +1,8 @@
 import type { LiveText, Output } from './output.ts';
 
 const PLAIN_LINE_EVERY_MS = 5_000;
+/** As often as an eye can follow. */
+const REDRAW_EVERY_MS = 100;
 
 export interface ProgressDisplayOptions {
   /** Standard error. */
@@ -16,6 +18,8 @@ export interface ProgressDisplayOptions {
 export class ProgressDisplay implements Disposable {
   readonly #options: ProgressDisplayOptions;
   #lineAtMs: number;
+  #drawnAtMs = -Infinity;
+  #stage: string | undefined;
 
   constructor(options: ProgressDisplayOptions) {
     this.#options = options;
@@ -26,11 +30,14 @@ export class ProgressDisplay implements Disposable {
     return this.#options.nowMs();
   }
 
-  /** Takes the newest state; `compose` is called only when it is shown. */
-  show(compose: () => string): void {
+  /** Takes the newest state; `compose` is called only when it is shown. A new stage is shown at once on a terminal. */
+  show(stage: string, compose: () => string): void {
     const { errors, live, quiet, nowMs } = this.#options;
     if (quiet) return;
     if (live !== undefined) {
+      if (stage === this.#stage && nowMs() - this.#drawnAtMs < REDRAW_EVERY_MS) return;
+      this.#stage = stage;
+      this.#drawnAtMs = nowMs();
       live.update(compose());
       return;
     }

@@ -15,18 +15,37 @@ const DOING: Readonly<Record<IngestState, string>> = {
   CANCELLED: 'stopped after',
 };
 
+/** What is counted: its name, for one and for any other number. */
+type Unit = readonly [one: string, many: string];
+
+const FILES: Unit = ['file', 'files'];
+const ENTRIES: Unit = ['entry', 'entries'];
+const VERSIONS: Unit = ['version', 'versions'];
+const BLOBS: Unit = ['blob', 'blobs'];
+const OBJECTS: Unit = ['object', 'objects'];
+
+/** What each step of an operation counts where that is not files. */
+type StepUnits = Readonly<Record<string, Unit>>;
+
+export const COLLECT_UNITS: StepUnits = { mark: VERSIONS, condemn: BLOBS, remove: OBJECTS };
+export const CHECK_UNITS: StepUnits = { read: OBJECTS, manifest: VERSIONS };
+export const REBUILD_UNITS: StepUnits = { read: OBJECTS };
+export const DIFF_UNITS: StepUnits = { compare: ENTRIES };
+
 /** Shows an ingest: `reading 12,000 of 50,000 files, 1.2 GiB, 9,120 files/s, 410.0 MiB/s, 4 s left`. */
 export function showIngest(display: ProgressDisplay): (progress: IngestProgress) => void {
   const window = new RateWindow();
   return (progress) => {
     const { files, bytes, planned, plannedFiles, state } = progress;
-    window.add({ atMs: display.nowMs, files, bytes });
-    display.show(() => {
+    window.add({ atMs: display.nowMs, items: files, bytes });
+    const doing = DOING[state];
+    display.show(doing, () => {
       const moving = state === 'PLANNING' || state === 'RUNNING';
       return progressLine({
-        doing: DOING[state],
-        files,
-        filesTotal: planned && moving ? plannedFiles : undefined,
+        doing,
+        unit: FILES,
+        items: files,
+        itemsTotal: planned && moving ? plannedFiles : undefined,
         bytes,
         window: moving ? window : undefined,
       });
@@ -34,19 +53,23 @@ export function showIngest(display: ProgressDisplay): (progress: IngestProgress)
   };
 }
 
-/** Shows a use case: `write 12,000 of 50,000, 1.2 GiB, ...`. */
-export function showOperation(display: ProgressDisplay): (progress: OperationProgress) => void {
+/** Shows a use case: `write: 12,000 of 50,000 files, 1.2 GiB, ...`. */
+export function showOperation(
+  display: ProgressDisplay,
+  units: StepUnits = {},
+): (progress: OperationProgress) => void {
   let window = new RateWindow();
   let step = '';
   return (progress) => {
     if (progress.step !== step) window = new RateWindow();
     step = progress.step;
-    window.add({ atMs: display.nowMs, files: progress.done, bytes: progress.bytesDone });
-    display.show(() =>
+    window.add({ atMs: display.nowMs, items: progress.done, bytes: progress.bytesDone });
+    display.show(step, () =>
       progressLine({
         doing: `${step}:`,
-        files: progress.done,
-        filesTotal: progress.total,
+        unit: units[step] ?? FILES,
+        items: progress.done,
+        itemsTotal: progress.total,
         bytes: progress.bytesDone,
         window,
       }),
@@ -56,22 +79,24 @@ export function showOperation(display: ProgressDisplay): (progress: OperationPro
 
 interface ProgressLine {
   readonly doing: string;
-  readonly files: number;
-  readonly filesTotal: number | undefined;
+  readonly unit: Unit;
+  readonly items: number;
+  readonly itemsTotal: number | undefined;
   readonly bytes: number;
   /** Absent: no speed is shown. */
   readonly window: RateWindow | undefined;
 }
 
-export function progressLine({ doing, files, filesTotal, bytes, window }: ProgressLine): string {
-  const total = filesTotal === undefined ? '' : ` of ${formatCount(filesTotal)}`;
-  const parts = [`${doing} ${formatCount(files)}${total} files`];
+export function progressLine({ doing, unit, items, itemsTotal, bytes, window }: ProgressLine): string {
+  const [one, many] = unit;
+  const total = itemsTotal === undefined ? '' : ` of ${formatCount(itemsTotal)}`;
+  const parts = [`${doing} ${formatCount(items)}${total} ${(itemsTotal ?? items) === 1 ? one : many}`];
   if (bytes > 0) parts.push(formatBytes(bytes));
-  const { filesPerSecond, bytesPerSecond } = window?.rates() ?? { filesPerSecond: 0, bytesPerSecond: 0 };
-  if (filesPerSecond > 0) parts.push(`${formatCount(Math.round(filesPerSecond))} files/s`);
+  const { itemsPerSecond, bytesPerSecond } = window?.rates() ?? { itemsPerSecond: 0, bytesPerSecond: 0 };
+  if (itemsPerSecond > 0) parts.push(`${formatCount(Math.round(itemsPerSecond))} ${many}/s`);
   if (bytesPerSecond > 0) parts.push(`${formatBytes(Math.round(bytesPerSecond))}/s`);
-  if (filesPerSecond > 0 && filesTotal !== undefined) {
-    parts.push(`${formatSeconds(Math.max(0, filesTotal - files) / filesPerSecond)} left`);
+  if (itemsPerSecond > 0 && itemsTotal !== undefined) {
+    parts.push(`${formatSeconds(Math.max(0, itemsTotal - items) / itemsPerSecond)} left`);
   }
   return parts.join(', ');
 }

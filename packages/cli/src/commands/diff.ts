@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { finishCommand, type RunAction } from '../command-definition.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT_CODES, type ExitCode } from '../exit-codes.ts';
-import { showOperation } from '../progress-text.ts';
+import { DIFF_UNITS, showOperation } from '../progress-text.ts';
 import { versionName } from '../render-version.ts';
 import { ResultStream } from '../result-stream.ts';
 import { displayPath, formatBytes, formatCount, type Paint } from '../text.ts';
@@ -34,7 +34,7 @@ async function runDiff(context: CommandContext, { a, b }: { a: string; b: string
   const ports = await context.open();
   const { diffVersions } = await import('@waybill/operations');
   using display = await context.openProgress();
-  const options = { signal: context.signal, onProgress: showOperation(display) };
+  const options = { signal: context.signal, onProgress: showOperation(display, DIFF_UNITS) };
   const stream = new ResultStream(diffVersions(ports, { from, to }, options));
   if (context.json) {
     await context.report.array('changes', differenceBlocks(stream));

@@ -5,7 +5,7 @@ import { finishCommand, type RunAction } from '../command-definition.ts';
 import type { CommandContext } from '../context.ts';
 import { parseDurationMs } from '../duration.ts';
 import { EXIT_CODES, type ExitCode } from '../exit-codes.ts';
-import { showOperation } from '../progress-text.ts';
+import { COLLECT_UNITS, showOperation } from '../progress-text.ts';
 import { factLines } from '../render-version.ts';
 import { displayMessage, displayPath, formatBytes, formatCount, formatCounted, type Paint } from '../text.ts';
 
@@ -47,7 +47,7 @@ async function runGc(context: CommandContext, flags: GcFlags): Promise<ExitCode>
   const ports = await context.open();
   const { collectGarbage } = await import('@waybill/operations');
   using display = await context.openProgress();
-  const options = { signal: context.signal, onProgress: showOperation(display) };
+  const options = { signal: context.signal, onProgress: showOperation(display, COLLECT_UNITS) };
   const reports = await collectGarbage(ports, { dryRun, graceMs }, options);
   display.clear();
   if (context.json) {

@@ -5,7 +5,7 @@ import type { CommandContext } from '../context.ts';
 import { EXIT_CODES, type ExitCode } from '../exit-codes.ts';
 import { ingestJson } from '../records-json.ts';
 import { runIngest } from '../run-ingest.ts';
-import { displayMessage, displayPath, formatCount, formatMoment } from '../text.ts';
+import { displayMessage, displayPath, formatCounted, formatMoment } from '../text.ts';
 
 const EXAMPLES = ['waybill resume', 'waybill resume 707d9a710f424e7daac2b445'];
 
@@ -65,7 +65,7 @@ export function interruptedText({ ingest, live }: Interrupted): string {
   const given = sources.map((source) => displayPath(source.given)).join(' ');
   const lines = [
     `${ingestId}  ${displayPath(formatArtifactName(artifact))}  ${live ? 'running now' : state.toLowerCase()}`,
-    `  from ${given}, begun ${formatMoment(createdAtMs)}, ${formatCount(stats.files)} files done`,
+    `  from ${given}, begun ${formatMoment(createdAtMs)}, ${formatCounted(stats.files, 'file')} done`,
   ];
   if (error !== undefined) lines.push(`  ${displayMessage(error.message).replaceAll('\n', '\n  ')}`);
   return `${lines.join('\n')}\n`;
