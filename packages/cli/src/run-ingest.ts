@@ -47,7 +47,8 @@ async function executeShown(
       },
     });
   } catch (error) {
-    throw interruptedError(error, ingestId);
+    // Cancelled by somebody else it is over: only a stop of this command leaves something to go on with.
+    throw context.signal.aborted ? interruptedError(error, ingestId) : error;
   }
 }
 

@@ -318,11 +318,27 @@ describe('store', () => {
       [
         'damaged  read 2 objects with 3 blobs (2.0 KiB); 1 version with 3 entries',
         'damaged: 1 blob, 0 objects, 0 manifests; 1 entry of versions cannot be read',
-        'forgot 1 damaged blob; put their sources again',
+        'repaired: 1 (damaged blobs forgotten, packs without an end written anew)',
+        'next: put the sources of the entries above again, which stores them anew for all versions',
         '1 leftover, for "waybill gc" to remove',
         '',
       ].join('\n'),
     );
+  });
+
+  test('check says what to do next', () => {
+    const adviceFor = (change: Partial<CheckResult>) =>
+      checkText({ ...whole, ok: false, ...change }, paint)
+        .split('\n')
+        .slice(2)
+        .join('\n');
+    expect(adviceFor({ damagedBlobs: 1, damagedEntries: 1 })).toBe(
+      'next: run "waybill store check --repair", then\n' +
+        '      put the sources of the entries above again, which stores them anew for all versions\n',
+    );
+    expect(adviceFor({ damagedObjects: 1 })).toBe('next: run "waybill store check --repair"\n');
+    expect(adviceFor({ damagedEntries: 1 })).toMatch(/^next: put the sources of the entries above again/);
+    expect(adviceFor({ damagedManifests: 1 })).toMatch(/^next: put .* --force, then delete that version\n$/);
   });
 
   test('findings', () => {

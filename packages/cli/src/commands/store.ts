@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { finishCommand, type RunAction } from '../command-definition.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT_CODES, type ExitCode } from '../exit-codes.ts';
-import { showOperation } from '../progress-text.ts';
+import { CHECK_UNITS, REBUILD_UNITS, showOperation } from '../progress-text.ts';
 import { ResultStream } from '../result-stream.ts';
 import { displayMessage, displayPath, formatBytes, formatCount, formatCounted, type Paint } from '../text.ts';
 
@@ -25,7 +25,11 @@ export function defineStore(command: Command, run: RunAction): void {
     )
     .summary('read back and verify everything stored')
     .option('--repair', 'forget damaged blobs, so that the next put of their files stores them anew')
-    .addHelpText('after', '\nExit code 4 when anything is damaged or missing.');
+    .addHelpText(
+      'after',
+      '\nExit code 4 when anything is damaged or missing; then it says how to go on. With --repair, one of gc, rebuild-index\n' +
+        'and check --repair runs at a time: exit code 5 when another one does.',
+    );
   finishCommand(check, ['waybill store check', 'waybill store check --repair --json']);
   check.action(async (flags: CheckFlags) => {
     await run(flags, async (context) => runCheck(context, flags));
@@ -35,7 +39,13 @@ export function defineStore(command: Command, run: RunAction): void {
     .command('rebuild-index')
     .description('Rebuild the blob index from packs and object names.')
     .summary('rebuild the blob index')
-    .option('--rehash', 'hash every blob, and take in only those that are right');
+    .option('--rehash', 'hash every blob, and take in only those that are right')
+    .addHelpText(
+      'after',
+      '\nUntil it has ended, other commands may find that versions miss contents, and a put that runs meanwhile may fail; it\n' +
+        'can be resumed afterwards. Run it when nobody else works. When it was stopped or killed, run it again: the index is\n' +
+        'whole only after it has ended. Exit code 5 when gc, check --repair or another rebuild-index runs now.',
+    );
   finishCommand(rebuild, ['waybill store rebuild-index', 'waybill store rebuild-index --rehash']);
   rebuild.action(async (flags: RebuildFlags) => {
     await run(flags, async (context) => runRebuild(context, flags));
@@ -46,7 +56,7 @@ async function runCheck(context: CommandContext, flags: CheckFlags): Promise<Exi
   const ports = await context.open();
   const { checkStore } = await import('@waybill/operations');
   using display = await context.openProgress();
-  const options = { signal: context.signal, onProgress: showOperation(display) };
+  const options = { signal: context.signal, onProgress: showOperation(display, CHECK_UNITS) };
   const stream = new ResultStream(checkStore(ports, { repair: flags.repair === true }, options));
   if (context.json) {
     await context.report.array('findings', stream.blocks());
@@ -67,7 +77,7 @@ async function runRebuild(context: CommandContext, flags: RebuildFlags): Promise
   const ports = await context.open();
   const { rebuildIndex } = await import('@waybill/operations');
   using display = await context.openProgress();
-  const options = { signal: context.signal, onProgress: showOperation(display) };
+  const options = { signal: context.signal, onProgress: showOperation(display, REBUILD_UNITS) };
   const result = await rebuildIndex(ports, { rehash: flags.rehash === true }, options);
   display.clear();
   if (context.json) {
@@ -100,7 +110,7 @@ function findingDetail(finding: StoreFinding): string {
 }
 
 export function checkText(result: CheckResult, paint: Paint): string {
-  const { ok, objects, blobs, bytes, versions, entries, leftovers, repaired } = result;
+  const { ok, objects, blobs, bytes, versions, entries, leftovers } = result;
   const read = `${formatCounted(objects, 'object')} with ${formatCounted(blobs, 'blob')} (${formatBytes(bytes)})`;
   const named = `${formatCounted(versions, 'version')} with ${formatCounted(entries, 'entry', 'entries')}`;
   const lines = [`${paint(ok ? 'green' : 'red', ok ? 'ok' : 'damaged')}  read ${read}; ${named}`];
@@ -113,10 +123,31 @@ export function checkText(result: CheckResult, paint: Paint): string {
     ];
     const entriesLost = formatCounted(damagedEntries, 'entry', 'entries');
     lines.push(`damaged: ${what.join(', ')}; ${entriesLost} of versions cannot be read`);
+    lines.push(...adviceLines(result));
   }
-  if (repaired > 0) lines.push(`forgot ${formatCounted(repaired, 'damaged blob')}; put their sources again`);
   if (leftovers > 0) lines.push(`${formatCounted(leftovers, 'leftover')}, for "waybill gc" to remove`);
   return `${lines.join('\n')}\n`;
+}
+
+/** What was done about damage, and what to do next. */
+function adviceLines(result: CheckResult): string[] {
+  const { damagedBlobs, damagedObjects, damagedEntries, damagedManifests, repaired } = result;
+  const lines: string[] = [];
+  const unrepaired = repaired === 0 && damagedBlobs + damagedObjects > 0;
+  const putAgain = 'put the sources of the entries above again, which stores them anew for all versions';
+  if (repaired > 0) {
+    lines.push(
+      `repaired: ${formatCount(repaired)} (damaged blobs forgotten, packs without an end written anew)`,
+    );
+  }
+  if (unrepaired) lines.push(`next: run "waybill store check --repair"${damagedEntries > 0 ? ', then' : ''}`);
+  if (damagedEntries > 0) lines.push(unrepaired ? `      ${putAgain}` : `next: ${putAgain}`);
+  if (damagedManifests > 0) {
+    lines.push(
+      'next: put the sources of a version whose manifest is damaged again with --force, then delete that version',
+    );
+  }
+  return lines;
 }
 
 export function rebuildText(result: RebuildResult, paint: Paint): string {

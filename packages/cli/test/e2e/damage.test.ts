@@ -60,6 +60,7 @@ describe('a damaged pack', () => {
     const told = await sandbox.run(['store', 'check']);
     expect(told.exitCode).toBe(4);
     expect(told.stdout.toString()).toContain('local/default/demo:v0: b/c.txt is damaged\n');
+    expect(told.stdout.toString()).toContain('next: run "waybill store check --repair", then\n');
 
     expect((await sandbox.json(['store', 'check', '--repair'])).json.repaired).toBe(1);
     await sandbox.done('put', 'tree', '--name', 'demo', '--force');
@@ -96,6 +97,14 @@ test('a damaged manifest is named', async () => {
   const check = await sandbox.json(['store', 'check']);
   expect(check).toMatchObject({ exitCode: 4, json: { damagedManifests: 1 } });
   expect((await sandbox.done('show', 'demo')).version).toBe('v0');
+  // What the report advises works.
+  expect((await sandbox.run(['store', 'check'])).stdout.toString()).toContain(
+    '--force, then delete that version',
+  );
+  expect((await sandbox.done('put', 'tree', '--name', 'demo', '--force')).version).toBe('v1');
+  await sandbox.done('delete', 'demo:v0');
+  expect((await sandbox.done('store', 'check')).ok).toBe(true);
+  expect(await sandbox.text('cat', 'demo', 'a.txt')).toBe('alpha content');
 });
 
 test('manifest --json of a large damaged manifest is one object all the same', async () => {
