@@ -166,19 +166,54 @@ class LogicalDigest {
 async function refuseFailures(context: IngestContext): Promise<void> {
   const { ports, ingest } = context;
   const counts = await ports.catalog.countNotices(ingest.ingestId);
-  if (counts.failed > 0) throw await noticesError(context, { severity: 'failed', count: counts.failed });
-  if (ingest.options.strict && counts.leftOut > 0) {
-    throw await noticesError(context, { severity: 'left-out', count: counts.leftOut });
+  if (counts.failed > 0) {
+    const notices = await listNotices(context, 'failed');
+    throw noticesError(context, { severity: 'failed', count: counts.failed, notices });
   }
+  if (ingest.options.strict) await refuseLeftOut(context, counts.leftOut);
+  if (ingest.options.include.length > 0) await refuseNothing(context);
 }
 
-async function noticesError(
-  context: IngestContext,
-  of: { severity: 'failed' | 'left-out'; count: number },
-): Promise<ArtifactError> {
-  const { ports, ingest } = context;
-  const page = { ingestId: ingest.ingestId, severity: of.severity, limit: NOTICES_IN_DETAILS };
-  const notices = await ports.catalog.listNotices(page);
+/** Waybill's own folders are left out always, so they are no reason to fail. */
+async function refuseLeftOut(context: IngestContext, count: number): Promise<void> {
+  if (count === 0) return;
+  const found = await listNotices(context, 'left-out');
+  const notices = found.filter(({ reason }) => reason !== 'own-store');
+  if (notices.length === 0) return;
+  throw noticesError(context, {
+    severity: 'left-out',
+    count: count - found.length + notices.length,
+    notices,
+  });
+}
+
+/** A folder may be empty, but patterns that select nothing are a mistake: `latest` would lose all it had. */
+async function refuseNothing({ ports, ingest }: IngestContext): Promise<void> {
+  const { sources, options, ingestId } = ingest;
+  const now = await ports.catalog.getIngest(ingestId);
+  if (now === undefined || now.stats.files > 0) return;
+  const patterns = options.include.map((pattern) => quotePath(pattern)).join(', ');
+  const places = sources.map(({ path }) => quotePath(path)).join(', ');
+  throw new ArtifactError(
+    'SOURCE_NOT_FOUND',
+    `no file in ${places} matches --include ${patterns}; patterns are matched against paths below that folder, so check them. Nothing was committed`,
+    { details: { ingestId, include: options.include, paths: sources.map(({ path }) => path) } },
+  );
+}
+
+function listNotices(
+  { ports, ingest }: IngestContext,
+  severity: NoticeRecord['severity'],
+): Promise<NoticeRecord[]> {
+  const page = { ingestId: ingest.ingestId, severity, limit: NOTICES_IN_DETAILS };
+  return ports.catalog.listNotices(page);
+}
+
+function noticesError(
+  { ingest }: IngestContext,
+  of: { severity: 'failed' | 'left-out'; count: number; notices: readonly NoticeRecord[] },
+): ArtifactError {
+  const { notices } = of;
   const lines = notices.slice(0, NOTICES_IN_MESSAGE).map((notice) => `\n  ${describeNotice(notice)}`);
   if (of.count > lines.length) lines.push(`\n  and ${of.count - lines.length} more; ${listedBy(of.count)}`);
   const code = of.severity === 'failed' ? failureCode(notices) : 'SOURCE_LEFT_OUT';

@@ -155,10 +155,12 @@ export async function cancelIngest(
 
 function validate(ports: PipelinePorts, request: IngestRequest): string {
   assertArtifactType(request.type, request.artifact.name);
-  if (request.aliases.length > LIMITS.aliasesPerVersion) {
+  // `latest` comes by itself and counts too; found out at the commit, all of the work would be lost.
+  const aliases = new Set([...request.aliases, 'latest']).size;
+  if (aliases > LIMITS.aliasesPerVersion) {
     throw new ArtifactError(
       'INVALID_ALIAS',
-      `${request.aliases.length} aliases; at most ${LIMITS.aliasesPerVersion} are allowed`,
+      `${aliases} aliases with "latest"; at most ${LIMITS.aliasesPerVersion} are allowed, so give fewer`,
     );
   }
   for (const alias of request.aliases) if (alias !== 'latest') assertAlias(alias);
