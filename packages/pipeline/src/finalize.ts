@@ -51,17 +51,23 @@ export async function finalizeIngest(
     const totals = await digestOnly(context);
     const result = await commit(context, totals, undefined);
     if (result.kind === 'committed') return result;
+    if (result.kind === 'lost') throw await lostIngest(context);
   }
   return writeAndCommit(context);
 }
 
-/** Removes what an ended ingest staged. What a crash leaves here, gc sweeps by the ingest's state. */
+/**
+ * Removes what an ended ingest staged. Never fails, since that ingest has ended well or was given up: what stays here,
+ * gc sweeps by the ingest's state.
+ */
 export async function sweepStaging(context: Pick<IngestContext, 'ports' | 'ingest'>): Promise<void> {
-  const { store, faults } = context.ports;
-  const prefix = storeKeys.staging(context.ingest.artifact.entity, context.ingest.ingestId);
-  for await (const { key } of store.list(prefix)) {
-    faults.reach('finalize.staging.remove');
-    await store.remove(key);
+  await removeStaged(context).catch(() => undefined);
+}
+
+async function removeStaged({ ports, ingest }: Pick<IngestContext, 'ports' | 'ingest'>): Promise<void> {
+  for await (const { key } of ports.store.list(storeKeys.staging(ingest.artifact.entity, ingest.ingestId))) {
+    ports.faults.reach('finalize.staging.remove');
+    await ports.store.remove(key);
   }
 }
 
@@ -75,7 +81,8 @@ async function writeAndCommit(context: IngestContext): Promise<{ version: Versio
   const result = await commit(context, digest.totals(), { key, ...encoding.finish() });
   if (result.kind === 'committed' && result.created) return result;
   ports.faults.reach('finalize.manifest.remove');
-  await ports.store.remove(key);
+  // Nothing names it, so gc takes it when this cannot; how the commit ended stays as it is.
+  await ports.store.remove(key).catch(() => undefined);
   if (result.kind === 'committed') return result;
   throw await lostIngest(context);
 }
@@ -95,7 +102,6 @@ async function commit(
     manifest,
   });
   ports.faults.reach('finalize.committed');
-  if (result.kind === 'lost') throw await lostIngest(context);
   return result;
 }
 
@@ -242,14 +248,20 @@ function describeNotice(notice: NoticeRecord): string {
     : `${path}: ${notice.message}`;
 }
 
-/** Why a compare-and-set of the ingest failed. */
-async function lostIngest({ ports, ingest }: IngestContext): Promise<ArtifactError> {
-  const now = await ports.catalog.getIngest(ingest.ingestId);
-  if (now?.state === 'CANCELLING' || now?.state === 'CANCELLED') {
-    return new ArtifactError('CANCELLED', `ingest ${ingest.ingestId} was cancelled`);
+/** Why a compare-and-set of the ingest failed: it was cancelled, or another process works on it. */
+export async function lostIngest({
+  ports,
+  ingest,
+}: Pick<IngestContext, 'ports' | 'ingest'>): Promise<ArtifactError> {
+  const { ingestId } = ingest;
+  const state = (await ports.catalog.getIngestState(ingestId))?.state;
+  const details = { ingestId, state };
+  if (state === 'CANCELLING' || state === 'CANCELLED') {
+    return new ArtifactError('CANCELLED', `ingest ${ingestId} was cancelled`, { details });
   }
   return new ArtifactError(
     'STATE_CONFLICT',
-    `another process took over ingest ${ingest.ingestId} (${now?.state ?? 'gone'})`,
+    `another process took over ingest ${ingestId} (${state ?? 'gone'}); run \`waybill resume\` to see whether it is worked on`,
+    { details },
   );
 }

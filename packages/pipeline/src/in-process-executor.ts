@@ -1,5 +1,12 @@
-import { ArtifactError, encodeError, type IngestRecord, LIMITS, type VersionRecord } from '@waybill/core';
-import { finalizeIngest, sweepStaging } from './finalize.ts';
+import {
+  type IngestRecord,
+  type IngestState,
+  LIMITS,
+  type ShardRecord,
+  type VersionRecord,
+} from '@waybill/core';
+import { type FailedIn, failureRecord } from './failure-record.ts';
+import { finalizeIngest, lostIngest, sweepStaging } from './finalize.ts';
 import type { IngestContext } from './ingest-context.ts';
 import { LargeFileQueue } from './large-file-queue.ts';
 import type { PipelinePorts } from './pipeline-ports.ts';
@@ -10,6 +17,11 @@ import { ShardQueue } from './shard-queue.ts';
 import { StoringSet } from './storing-set.ts';
 
 const PENDING_PER_PAGE = 200;
+/** What an ingest failed in, asked from the later to the earlier, since it only moves forward. */
+const FAILED_IN: readonly (readonly [FailedIn, readonly IngestState[]])[] = [
+  ['RUNNING', ['RUNNING', 'FINALIZING']],
+  ['PLANNING', ['PLANNING']],
+];
 
 /**
  * Runs an ingest to its end in this process: plan and shards side by side, then finalize. The caller holds the
@@ -46,8 +58,11 @@ export async function executeIngest(
     const ended = (await ports.catalog.getIngest(ingest.ingestId)) ?? ingest;
     return { version, created, ingest: ended };
   } catch (error) {
-    await recordFailure(context, error, options.signal);
+    // Where the catalog does not take the record either, the error that started it says more than its refusal.
+    await recordFailure(context, error, options.signal).catch(() => undefined);
     throw error;
+  } finally {
+    context.progress[Symbol.dispose]();
   }
 }
 
@@ -90,16 +105,18 @@ async function workOnShards(context: IngestContext, queue: ShardQueue): Promise<
   }
 }
 
-/** First what an earlier execution left, then what the plan adds. */
+/**
+ * First what an earlier execution left, then what the plan adds. Shards cut off by those under way reach the queue
+ * on their own, so only those are fed that were there before any was started: two attempts at one shard at once
+ * would each undo the other's split.
+ */
 async function feedShards(context: IngestContext, queue: ShardQueue): Promise<void> {
   const { ports, ingest, signal } = context;
-  let after: number | undefined;
-  for (;;) {
-    const filter = { ingestId: ingest.ingestId, state: 'PENDING' as const, after, limit: PENDING_PER_PAGE };
-    const page = await ports.catalog.listShards(filter, { signal });
-    await queue.push(page.map(({ shardId }) => shardId));
-    after = page.at(-1)?.shardId;
-    if (page.length < PENDING_PER_PAGE) break;
+  const left = await measureLeft(context);
+  context.progress.addPlanned(left.files);
+  for await (const page of pendingShards(context)) {
+    await queue.push(page.map(({ shardId }) => shardId).filter((shardId) => shardId <= left.lastShardId));
+    if ((page.at(-1)?.shardId ?? 0) >= left.lastShardId) break;
   }
   if (ingest.state === 'PLANNING') {
     for await (const shards of planShards(context)) await queue.push(shards.map(({ shardId }) => shardId));
@@ -109,11 +126,33 @@ async function feedShards(context: IngestContext, queue: ShardQueue): Promise<vo
       { ingestId, fence, from: ['PLANNING'], to: 'RUNNING' },
       { signal },
     );
-    if (now === undefined)
-      throw new ArtifactError('STATE_CONFLICT', `ingest ${ingestId} was taken over or cancelled`);
+    if (now === undefined) throw await lostIngest(context);
   }
   context.progress.enter('RUNNING');
   queue.close();
+}
+
+/** The shards that are not done, in order of their ids, in pages. */
+async function* pendingShards({ ports, ingest, signal }: IngestContext): AsyncGenerator<ShardRecord[]> {
+  let after: number | undefined;
+  for (;;) {
+    const filter = { ingestId: ingest.ingestId, state: 'PENDING' as const, after, limit: PENDING_PER_PAGE };
+    const page = await ports.catalog.listShards(filter, { signal });
+    yield page;
+    after = page.at(-1)?.shardId;
+    if (page.length < PENDING_PER_PAGE) return;
+  }
+}
+
+/** What an earlier execution left, before anything of it is started. */
+async function measureLeft(context: IngestContext): Promise<{ lastShardId: number; files: number }> {
+  let lastShardId = 0;
+  let files = 0;
+  for await (const page of pendingShards(context)) {
+    lastShardId = page.at(-1)?.shardId ?? lastShardId;
+    for (const { listCount } of page) files += listCount;
+  }
+  return { lastShardId, files };
 }
 
 /** Ctrl-C leaves the ingest resumable; a request to cancel ends it; any other error is its failure. */
@@ -135,13 +174,11 @@ async function recordFailure(
     return;
   }
   if (caller?.aborted === true) return;
-  await ports.catalog.moveIngest({
-    ingestId,
-    fence,
-    from: ['PLANNING', 'RUNNING', 'FINALIZING'],
-    to: 'FAILED',
-    error: encodeError(error),
-  });
+  for (const [failedIn, from] of FAILED_IN) {
+    const failure = failureRecord(error, failedIn);
+    const failed = await ports.catalog.moveIngest({ ingestId, fence, from, to: 'FAILED', error: failure });
+    if (failed !== undefined) return;
+  }
 }
 
 function startOf(ingest: IngestRecord): ConstructorParameters<typeof ProgressMeter>[0]['start'] {

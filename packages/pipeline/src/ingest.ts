@@ -1,9 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   ArtifactError,
   type ArtifactName,
   assertAlias,
-  assertDescription,
   assertArtifactType,
+  assertDescription,
   type DigestAlgorithm,
   digestToHex,
   type IngestOptions,
@@ -16,6 +17,7 @@ import {
   OPEN_INGEST_STATES,
   type VersionRecord,
 } from '@waybill/core';
+import { goOnIn } from './failure-record.ts';
 import { sweepStaging } from './finalize.ts';
 import { executeIngest } from './in-process-executor.ts';
 import type { PipelinePorts } from './pipeline-ports.ts';
@@ -54,6 +56,8 @@ export interface IngestRunOptions {
 
 const INGESTS_PER_PAGE = 100;
 const UNFINISHED = OPEN_INGEST_STATES;
+/** Whoever lists ingests holds the lock of each for a moment; a lock that is held longer means work. */
+const PROBE_MS = 100;
 
 /**
  * Makes a version of local files. The same request again, after it was interrupted or failed, goes on with its own
@@ -80,8 +84,9 @@ export async function ingest(
 }
 
 /**
- * Goes on with an interrupted ingest where it stopped: finished shards are not redone. A FAILED one is planned anew,
- * since its sources are expected to have been put right.
+ * Goes on with an interrupted ingest where it stopped: finished shards are not redone. One that FAILED because of its
+ * sources is planned anew, since they are expected to have been put right; one that failed otherwise (a full disk)
+ * goes on.
  *
  * @throws ArtifactError `NOT_FOUND`, `BUSY` when it is being worked on, `STATE_CONFLICT` when it has ended
  */
@@ -92,18 +97,11 @@ export async function resumeIngest(
 ): Promise<IngestOutcome> {
   const startedAtMs = ports.clock.nowMs();
   const { ingestId } = request;
-  const found = await needIngest(ports, ingestId);
-  const lock = await ports.locks.acquire(ingestId);
-  if (lock === undefined) throw busy(ingestId);
-  await using _lock = lock;
+  await needIngest(ports, ingestId);
+  await using _lock = await lockIngest(ports, ingestId);
   const now = await needIngest(ports, ingestId);
-  if (now.state === 'CANCELLING' || !UNFINISHED.includes(now.state)) {
-    throw new ArtifactError(
-      'STATE_CONFLICT',
-      `ingest ${ingestId} is ${found.state}; there is nothing to resume`,
-    );
-  }
-  const again = now.state === 'FAILED' ? await planAnew(ports, now) : await goOn(ports, now);
+  assertResumable(now);
+  const again = await takeUp(ports, now);
   return await finish(ports, { ingest: again, startedAtMs }, options);
 }
 
@@ -145,7 +143,7 @@ export async function cancelIngest(
       `ingest ${ingestId} is ${found.state}; it cannot be cancelled any more`,
     );
   }
-  const lock = await ports.locks.acquire(ingestId);
+  const lock = await tryLockIngest(ports, ingestId);
   if (lock === undefined) return moved ?? found;
   await using _lock = lock;
   const cancelled = await ports.catalog.moveIngest({ ingestId, from: ['CANCELLING'], to: 'CANCELLED' });
@@ -214,13 +212,14 @@ async function takeUpOwn(
   const states: readonly IngestState[] = UNFINISHED.filter((state) => state !== 'CANCELLING');
   const [found] = await ports.catalog.listIngests({ ...own, states, limit: 1 });
   if (found === undefined) return undefined;
-  const lock = await ports.locks.acquire(found.ingestId);
-  if (lock === undefined) throw busy(found.ingestId);
+  await using held = new AsyncDisposableStack();
+  const lock = held.use(await lockIngest(ports, found.ingestId));
   const now = await needIngest(ports, found.ingestId);
-  if (states.includes(now.state)) return { ingest: await planAnew(ports, now), lock };
-  // It ended between the look and the lock: this request is a new one.
-  await lock[Symbol.asyncDispose]();
-  return undefined;
+  // Else it ended between the look and the lock: this request is a new one.
+  if (!states.includes(now.state)) return undefined;
+  const again = await planAnew(ports, now);
+  held.move();
+  return { ingest: again, lock };
 }
 
 async function createNew(
@@ -230,8 +229,7 @@ async function createNew(
   const { request, sources, fingerprint } = from;
   const ingestId = ports.random.uniqueName();
   // Locked before it is recorded, so that nobody takes it for an interrupted one.
-  const lock = await ports.locks.acquire(ingestId);
-  if (lock === undefined) throw busy(ingestId);
+  const lock = await lockIngest(ports, ingestId);
   const { artifact, type, aliases, description, metadata, digestAlgorithm, options } = request;
   try {
     ports.faults.reach('ingest.create');
@@ -261,9 +259,39 @@ async function planAnew(ports: PipelinePorts, ingest: IngestRecord): Promise<Ing
   return (await ports.catalog.getIngest(again.ingestId)) ?? again;
 }
 
-/** Takes an ingest up where it stopped. */
-async function goOn(ports: PipelinePorts, ingest: IngestRecord): Promise<IngestRecord> {
-  return refence(ports, ingest, ingest.state === 'PLANNING' ? 'PLANNING' : 'RUNNING');
+/** Takes an ingest up where it stopped, or from its sources when those made it fail. */
+async function takeUp(ports: PipelinePorts, ingest: IngestRecord): Promise<IngestRecord> {
+  if (ingest.state !== 'FAILED') {
+    return refence(ports, ingest, ingest.state === 'PLANNING' ? 'PLANNING' : 'RUNNING');
+  }
+  const to = goOnIn(ingest.error);
+  // A finished shard is not looked at again, so what could not be read in one needs a new walk too.
+  const { failed } = await ports.catalog.countNotices(ingest.ingestId);
+  return to === undefined || failed > 0 ? planAnew(ports, ingest) : refence(ports, ingest, to);
+}
+
+function assertResumable({ ingestId, state }: IngestRecord): void {
+  if (state !== 'CANCELLING' && UNFINISHED.includes(state)) return;
+  const advice =
+    state === 'CANCELLING'
+      ? `run \`waybill cancel ${ingestId}\` to end it, and put anew`
+      : 'there is nothing to resume';
+  throw new ArtifactError('STATE_CONFLICT', `ingest ${ingestId} is ${state}; ${advice}`, {
+    details: { ingestId, state },
+  });
+}
+
+async function lockIngest(ports: PipelinePorts, ingestId: string): Promise<AsyncDisposable> {
+  const lock = await tryLockIngest(ports, ingestId);
+  if (lock === undefined) throw busy(ingestId);
+  return lock;
+}
+
+async function tryLockIngest(ports: PipelinePorts, ingestId: string): Promise<AsyncDisposable | undefined> {
+  const lock = await ports.locks.acquire(ingestId);
+  if (lock !== undefined) return lock;
+  await delay(PROBE_MS);
+  return ports.locks.acquire(ingestId);
 }
 
 async function refence(

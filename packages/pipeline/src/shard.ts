@@ -1,5 +1,4 @@
 import {
-  ArtifactError,
   type BatchAnswer,
   type BatchContext,
   type BatchPart,
@@ -19,6 +18,7 @@ import {
   throwIfCancelled,
 } from '@waybill/core';
 import { BlobStorer } from './blob-storer.ts';
+import { lostIngest } from './finalize.ts';
 import type { IngestContext } from './ingest-context.ts';
 import { readList } from './list-file.ts';
 import { countNames, sliceNames } from './names-codec.ts';
@@ -232,7 +232,7 @@ class ShardWork {
     }
     ports.faults.reach('shard.split');
     const added = await ports.catalog.splitShard({ shardId, attempt, keepCount, remainder }, { signal });
-    if (added === undefined) throw lost(shardId);
+    if (added === undefined) throw await lostIngest(this.#context);
     this.#context.onNewShards(added);
   }
 
@@ -264,10 +264,8 @@ class ShardWork {
     const { ports, ingest, signal } = this.#context;
     throwIfCancelled(signal);
     const now = await ports.catalog.getIngestState(ingest.ingestId, { signal });
-    if (now?.fence !== ingest.fence) throw lost(this.#shard.shardId);
-    if (now.state === 'CANCELLING' || now.state === 'CANCELLED') {
-      throw new ArtifactError('CANCELLED', `ingest ${ingest.ingestId} was cancelled`);
-    }
+    const wanted = now?.fence === ingest.fence && now.state !== 'CANCELLING' && now.state !== 'CANCELLED';
+    if (!wanted) throw await lostIngest(this.#context);
   }
 }
 
@@ -281,10 +279,6 @@ function withoutLarge(counts: FileCounts, parts: readonly BatchPart[]): FileCoun
     filesHashed: counts.filesHashed - large.length,
     bytesHashed: counts.bytesHashed - bytes,
   };
-}
-
-function lost(shardId: number): ArtifactError {
-  return new ArtifactError('STATE_CONFLICT', `another process took over the ingest of shard ${shardId}`);
 }
 
 function sourceRoot(source: IngestSource): string {
