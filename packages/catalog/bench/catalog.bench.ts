@@ -167,8 +167,9 @@ async function collect(catalog: Catalog & BlobIndex, referenced: readonly Uint8A
     for (const digests of referenced) await catalog.markReferenced({ ...scope, algorithm, digests });
   });
   let counted = 0;
-  await measure('countUnreferenced', async () => {
-    counted = (await catalog.countUnreferenced(scope)).blobs;
+  await measure('listUnreferenced', async () => {
+    const uses = await catalog.listUnreferenced({ ...scope, limit: BLOBS });
+    counted = uses.reduce((sum, { unreferenced }) => sum + unreferenced.blobs, 0);
   });
   await measure(`condemnUnreferenced of ${counted}`, async () => {
     for (let blobs = 1; blobs > 0; )

@@ -26,10 +26,11 @@ export function collectionCatalog(session: CatalogSession): CollectionCatalog {
       return session.read(options, (db) => selectVersions(db, { where, limit }));
     },
     markReferenced: (batch, options) => unreferenced.mark(batch, options),
-    countUnreferenced: (scope, options) => unreferenced.count(scope, options),
+    listUnreferenced: (scope, options) => unreferenced.list(scope, options),
     condemnUnreferenced: (scope, options) => unreferenced.condemn(scope, options),
     condemnAbandoned: (entity, options) =>
       session.write('condemnAbandoned', options, (db) => condemnAbandoned(session, { db, entity })),
+    countAbandoned: (entity, options) => session.read(options, (db) => countAbandoned(db, entity)),
     async listCondemned({ entity, condemnedBeforeMs, after = 0, limit }, options) {
       const where = sql`o.state = 'CONDEMNED' and o.condemned_at_ms <= ${condemnedBeforeMs}`;
       const rows = await session.read(options, (db) => selectObjects(db, { entity, where, after, limit }));
@@ -125,7 +126,24 @@ async function condemnAbandoned(
     update objects set
       state = case when live_blobs > 0 then 'STORED' else 'CONDEMNED' end,
       condemned_at_ms = case when live_blobs > 0 then null else ${sql.lit(session.clock.nowMs())} end
-    where state = 'WRITING' and entity_id = (select entity_id from entities where name = ${entity})
+    where ${isAbandoned(entity)}
+    returning state
+  `.execute(db);
+  return rows.filter(({ state }) => state === 'CONDEMNED').length;
+}
+
+/** Of these, the ones that have no blobs in the index. */
+async function countAbandoned(db: Database, entity: string): Promise<{ objects: number; bytes: number }> {
+  const { rows } = await sql<{ objects: number; bytes: number }>`
+    select count(*) as objects, cast(coalesce(sum(size_bytes), 0) as bigint) as bytes from objects
+    where live_blobs = 0 and ${isAbandoned(entity)}
+  `.execute(db);
+  return rows[0] ?? { objects: 0, bytes: 0 };
+}
+
+/** Condition on a row of `objects`. */
+function isAbandoned(entity: string): RawBuilder<unknown> {
+  return sql`state = 'WRITING' and entity_id = (select entity_id from entities where name = ${entity})
       and case
         when ingest_id is null then
           collection < (select last_collection from entities where name = ${entity})
@@ -135,9 +153,7 @@ async function condemnAbandoned(
             and s.shard_id = objects.shard_id and s.attempt = objects.attempt
         )
       end
-    returning state
-  `.execute(db);
-  return rows.filter(({ state }) => state === 'CONDEMNED').length;
+  `;
 }
 
 async function dropObject(

@@ -1,4 +1,10 @@
-import { ArtifactError, type BlobTotals, type CallOptions, type CollectionCatalog } from '@waybill/core';
+import {
+  ArtifactError,
+  type BlobTotals,
+  type CallOptions,
+  type CollectionCatalog,
+  type UnreferencedUse,
+} from '@waybill/core';
 import { sql } from 'kysely';
 import { algorithmCode } from './algorithms.ts';
 import type { CatalogSession } from './catalog-session.ts';
@@ -11,6 +17,7 @@ import { raiseTick } from './ticks.ts';
 const BLOBS_PER_STEP = 5_000;
 
 type CondemnScope = Parameters<CollectionCatalog['condemnUnreferenced']>[0];
+type ListScope = Parameters<CollectionCatalog['listUnreferenced']>[0];
 type MarkBatch = Parameters<CollectionCatalog['markReferenced']>[0];
 
 interface Position {
@@ -83,24 +90,21 @@ export class UnreferencedBlobs {
     for (const { blob_id } of rows) marks.add(blob_id);
   }
 
-  async count(scope: Omit<CondemnScope, 'limit'>, options: CallOptions | undefined): Promise<BlobTotals> {
+  async list(scope: ListScope, options: CallOptions | undefined): Promise<UnreferencedUse[]> {
     const { marks } = this.#need(scope.entity, scope.collection);
-    const totals = { blobs: 0, bytes: 0 };
-    let position: Position | undefined = START;
+    const found = new Map<number, BlobTotals>();
+    let position: Position | undefined = { objectId: scope.after ?? 0, blobId: Number.MAX_SAFE_INTEGER };
     while (position !== undefined) {
       const from: Position = position;
       const page: Candidate[] = await this.#session.read(options, (db) =>
         this.#candidates({ db, scope, position: from, limit: BLOBS_PER_STEP }),
       );
-      for (const { blob_id, byte_length } of page) {
-        if (marks.has(blob_id)) continue;
-        totals.blobs += 1;
-        totals.bytes += byte_length;
-      }
+      const unmarked = page.filter(({ blob_id }) => !marks.has(blob_id));
+      if (!addUpTo(found, { blobs: unmarked, limit: scope.limit })) break;
       position = page.length < BLOBS_PER_STEP ? undefined : endOf(page);
       await this.#session.breathe();
     }
-    return totals;
+    return this.#session.read(options, (db) => describeUses(db, { session: this.#session, found }));
   }
 
   /** Goes on where the last call stopped; looks on until it has removed something or is through. */
@@ -183,6 +187,48 @@ export class UnreferencedBlobs {
     `.execute(db);
     return uncount(db, { session: this.#session, removed: rows });
   }
+}
+
+/** Adds blobs to the totals of their objects; answers whether all had room, with so many objects at most. */
+function addUpTo(
+  totals: Map<number, BlobTotals>,
+  { blobs, limit }: { blobs: readonly Candidate[]; limit: number },
+): boolean {
+  for (const { object_id, byte_length } of blobs) {
+    const before = totals.get(object_id);
+    if (before === undefined && totals.size >= limit) return false;
+    totals.set(object_id, {
+      blobs: (before?.blobs ?? 0) + 1,
+      bytes: (before?.bytes ?? 0) + byte_length,
+    });
+  }
+  return true;
+}
+
+async function describeUses(
+  db: Database,
+  { session, found }: { session: CatalogSession; found: ReadonlyMap<number, BlobTotals> },
+): Promise<UnreferencedUse[]> {
+  const { rows } = await sql<{
+    object_id: number;
+    object_key: string;
+    kind: 'pack' | 'blob';
+    size_bytes: number;
+    live_blobs: number;
+    live_bytes: number;
+  }>`
+    select object_id, object_key, kind, size_bytes, live_blobs, live_bytes from objects
+    where object_id in ${session.dialect.integers([...found.keys()])}
+    order by object_id
+  `.execute(db);
+  return rows.map((row) => ({
+    objectId: row.object_id,
+    key: row.object_key,
+    kind: row.kind,
+    sizeBytes: row.size_bytes,
+    unreferenced: found.get(row.object_id) ?? NONE,
+    live: { blobs: row.live_blobs, bytes: row.live_bytes },
+  }));
 }
 
 function endOf(page: readonly Candidate[]): Position | undefined {

@@ -51,6 +51,7 @@ export type {
   CollectableObject,
   CollectionCatalog,
   PackUse,
+  UnreferencedUse,
 } from './ports/collection-catalog.ts';
 export type { Digests, IncrementalDigest } from './ports/digests.ts';
 export type { Clock, FaultPoints, Random } from './ports/environment.ts';

@@ -8,37 +8,8 @@ import {
   OPEN_INGEST_STATES,
   type VersionRecord,
 } from '@waybill/core';
+import { type BlobRow, type DigestBatch, keyOf, type ObjectRow, sum } from './memory-rows.ts';
 import { MemoryVersions, type StoredVersion } from './memory-versions.ts';
-
-interface ObjectRow {
-  readonly objectId: number;
-  readonly entity: string;
-  readonly key: string;
-  readonly kind: 'pack' | 'blob';
-  readonly ingestId: string | undefined;
-  readonly collection: number | undefined;
-  state: 'WRITING' | 'STORED' | 'CONDEMNED';
-  algorithm: DigestAlgorithm;
-  sizeBytes: number;
-  usedTick: number;
-  condemnedAtMs: number;
-}
-
-interface BlobRow {
-  readonly entity: string;
-  readonly algorithm: DigestAlgorithm;
-  readonly hex: string;
-  objectId: number;
-  offset: number;
-  length: number;
-  mark: number;
-}
-
-interface DigestBatch {
-  readonly entity: string;
-  readonly algorithm: DigestAlgorithm;
-  readonly digests: Uint8Array;
-}
 
 interface PageOf {
   readonly entity: string;
@@ -139,8 +110,14 @@ export class MemoryCatalog extends MemoryVersions implements BlobIndex {
     return Promise.resolve();
   }
 
-  countUnreferenced(scope: { entity: string; collection: number; thresholdTick: number }) {
-    return Promise.resolve(sum(this.#unreferenced(scope)));
+  async listUnreferenced(scope: PageOf & { collection: number; thresholdTick: number }) {
+    const byObject = Map.groupBy(this.#unreferenced(scope), ({ objectId }) => objectId);
+    const rows = await this.#listObjects(scope, ({ objectId }) => byObject.has(objectId));
+    return rows.map((row) => ({
+      ...row,
+      unreferenced: sum(byObject.get(row.objectId) ?? []),
+      live: sum(this.#blobsOf(row)),
+    }));
   }
 
   condemnUnreferenced(scope: { entity: string; collection: number; thresholdTick: number; limit: number }) {
@@ -151,18 +128,19 @@ export class MemoryCatalog extends MemoryVersions implements BlobIndex {
 
   condemnAbandoned(entity: string): Promise<number> {
     let count = 0;
-    for (const row of this.objects.values()) {
-      if (row.entity !== entity || row.state !== 'WRITING') continue;
-      const ingest = this.ingests.get(row.ingestId ?? '');
-      const live =
-        row.ingestId === undefined
-          ? row.collection === this.#collection
-          : ingest !== undefined && OPEN_INGEST_STATES.includes(ingest.state);
-      if (live) continue;
+    for (const row of this.#abandoned(entity)) {
       this.#condemn(row);
       count++;
     }
     return Promise.resolve(count);
+  }
+
+  countAbandoned(entity: string): Promise<{ objects: number; bytes: number }> {
+    const rows = this.#abandoned(entity);
+    return Promise.resolve({
+      objects: rows.length,
+      bytes: rows.reduce((bytes, { sizeBytes }) => bytes + sizeBytes, 0),
+    });
   }
 
   listCondemned(scope: {
@@ -359,8 +337,21 @@ export class MemoryCatalog extends MemoryVersions implements BlobIndex {
     row.condemnedAtMs = this.nowMs;
   }
 
+  #abandoned(entity: string): ObjectRow[] {
+    return [...this.objects.values()].filter((row) => {
+      if (row.entity !== entity || row.state !== 'WRITING') return false;
+      if (row.ingestId === undefined) return row.collection !== this.#collection;
+      const ingest = this.ingests.get(row.ingestId);
+      return ingest === undefined || !OPEN_INGEST_STATES.includes(ingest.state);
+    });
+  }
+
+  #blobsOf(row: ObjectRow): BlobRow[] {
+    return [...this.blobs.values()].filter(({ objectId }) => objectId === row.objectId);
+  }
+
   #live(row: ObjectRow): number {
-    return sum([...this.blobs.values()].filter(({ objectId }) => objectId === row.objectId)).bytes;
+    return sum(this.#blobsOf(row)).bytes;
   }
 
   #listObjects(scope: PageOf, wanted: (row: ObjectRow) => boolean): Promise<ObjectRow[]> {
@@ -376,12 +367,4 @@ export class MemoryCatalog extends MemoryVersions implements BlobIndex {
     if (row === undefined) throw new ArtifactError('STATE_CONFLICT', `object ${objectId} is gone`);
     return row;
   }
-}
-
-function keyOf(entity: string, algorithm: string, hex: string): string {
-  return `${entity} ${algorithm} ${hex}`;
-}
-
-function sum(blobs: readonly BlobRow[]): { blobs: number; bytes: number } {
-  return { blobs: blobs.length, bytes: blobs.reduce((bytes, { length }) => bytes + length, 0) };
 }

@@ -228,7 +228,9 @@ describe('on disk', () => {
     await rm(join(source, 'large.bin'));
     await put(source);
     await deleteVersion(ports, { ref: ref('v0'), deleteAliases: true });
+    const [forecast] = await collectGarbage(ports, { dryRun: true, graceMs: 0 });
     const [report] = await collectGarbage(ports, { dryRun: false, graceMs: 0 });
+    expect(forecast).toEqual(report);
     expect(report).toMatchObject({
       versionsKept: 1,
       blobsCondemned: 2,
@@ -246,6 +248,9 @@ describe('on disk', () => {
       getVersion(ports, { ref: ref(), root: join(folder, 'out'), only: [] }),
     );
     expect(missing.code).toBe('MISSING_BLOB');
+    expect(await collectGarbage(ports, { dryRun: true, graceMs: 0 })).toMatchObject([
+      { orphansAdopted: 1, orphansLeft: 0, blobsCondemned: 0, objectsRemoved: 0 },
+    ]);
     expect(await rebuildIndex(ports, { rehash: true })).toMatchObject({
       packs: 1,
       blobs: 4,

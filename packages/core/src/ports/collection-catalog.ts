@@ -21,6 +21,14 @@ export interface PackUse extends CollectableObject {
   readonly liveBytes: number;
 }
 
+/** An object that holds blobs nothing needs. */
+export interface UnreferencedUse extends CollectableObject {
+  readonly kind: 'pack' | 'blob';
+  /** What nothing needs of it, and all that lies in it. */
+  readonly unreferenced: BlobTotals;
+  readonly live: BlobTotals;
+}
+
 /** What `gc` needs of the catalog. All by catalog state and ticks, no clock but for the grace period. */
 export interface CollectionCatalog {
   /** Starts a collection: raises the tick; `thresholdTick` is that of the oldest open ingest, or the new one. */
@@ -37,11 +45,11 @@ export interface CollectionCatalog {
     batch: { entity: string; collection: number; algorithm: DigestAlgorithm; digests: Uint8Array },
     options?: CallOptions,
   ): Promise<void>;
-  /** What is neither marked by this collection nor used since the threshold; nothing is changed. */
-  countUnreferenced(
-    scope: { entity: string; collection: number; thresholdTick: number },
+  /** What {@link condemnUnreferenced} would take, by object; nothing is changed. `after` is an `objectId`. */
+  listUnreferenced(
+    scope: { entity: string; collection: number; thresholdTick: number } & Page,
     options?: CallOptions,
-  ): Promise<BlobTotals>;
+  ): Promise<UnreferencedUse[]>;
   /** Takes up to `limit` such blobs out of the index; zero when there are no more. Objects left empty become condemned. */
   condemnUnreferenced(
     scope: { entity: string; collection: number; thresholdTick: number; limit: number },
@@ -49,6 +57,8 @@ export interface CollectionCatalog {
   ): Promise<BlobTotals>;
   /** Announced objects that no live attempt will record: their ingest ended, or the attempt was replaced. They become condemned. */
   condemnAbandoned(entity: string, options?: CallOptions): Promise<number>;
+  /** What {@link condemnAbandoned} would condemn; nothing is changed. */
+  countAbandoned(entity: string, options?: CallOptions): Promise<{ objects: number; bytes: number }>;
   /** Condemned objects whose grace is over. `after` is an `objectId`. */
   listCondemned(
     scope: { entity: string; condemnedBeforeMs: number } & Page,

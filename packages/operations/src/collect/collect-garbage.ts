@@ -2,24 +2,23 @@ import type { CollectableObject, ObjectInfo } from '@waybill/core';
 import { holdMaintenance } from '../maintenance-lock.ts';
 import type { OperationOptions, OperationPorts } from '../operation-ports.ts';
 import type { CollectReport, CollectRequest } from '../results.ts';
-import { adoptOrphans, removeUnreadable } from './adopt-orphans.ts';
+import { adoptOrphans, everythingIsStored, removeOrphans } from './adopt-orphans.ts';
+import {
+  ANY_TIME_MS,
+  type Collection,
+  type Counts,
+  condemnedObjects,
+  removableBefore,
+  totalsOf,
+} from './condemned.ts';
+import { forecast } from './forecast.ts';
 import { leftoverManifests, leftoverStaging } from './leftovers.ts';
+import { OrphanForecast } from './orphan-forecast.ts';
 import { markRetained, PAGE_ROWS } from './retained-versions.ts';
 import { rewritePack, SPARSE_BELOW } from './rewrite-pack.ts';
 
 /** Blobs taken out of the index in one transaction. */
 const CONDEMN_BLOBS = 5_000;
-/** With a grace of zero everything condemned goes, whatever the clocks say. */
-const ANY_TIME_MS: number = Number.MAX_SAFE_INTEGER;
-
-interface Collection {
-  readonly entity: string;
-  readonly collection: number;
-  readonly thresholdTick: number;
-  readonly graceMs: number;
-}
-
-type Counts = { -readonly [Key in keyof CollectReport]: CollectReport[Key] };
 
 /**
  * Reclaims what nothing needs: marks the contents of every version that is COMMITTED or that an open ingest may rely on,
@@ -50,21 +49,23 @@ async function collectEntity(
   options: OperationOptions,
 ): Promise<CollectReport> {
   const { entity, graceMs, dryRun } = request;
+  const orphans = dryRun ? new OrphanForecast() : undefined;
   // Before the collection begins: what is taken in counts as used now, and is collected if it is not referred to.
-  const taken = await adoptOrphans(ports, { entity, dryRun }, options);
+  const taken = await adoptOrphans(ports, { entity, forecast: orphans }, options);
   ports.faults.reach('gc.begin');
   const { openIngests, ...begun } = await ports.catalog.beginCollection(entity, options);
   const counts = emptyReport(entity, openIngests);
   const scope: Collection = { ...begun, entity, graceMs };
   counts.orphansAdopted = taken.adopted;
-  counts.versionsKept = await markRetained(ports, scope, options);
-  counts.orphansLeft = taken.unreadable.length;
-  if (dryRun) await forecast(ports, { scope, counts }, options);
-  else {
-    await reclaim(ports, { scope, counts }, options);
-    counts.orphansRemoved = await removeUnreadable(ports, { scope, keys: taken.unreadable }, options);
-    counts.orphansLeft -= counts.orphansRemoved;
-  }
+  counts.versionsKept = await markRetained(ports, { ...scope, orphans }, options);
+  if (orphans === undefined) await reclaim(ports, { scope, counts }, options);
+  else await forecast(ports, { scope, counts, orphans }, options);
+  const { unreadable } = taken;
+  // Only once it is certain that no version misses anything that could be salvaged from them.
+  const removable = unreadable.length > 0 && (await everythingIsStored(ports, { scope, orphans }, options));
+  if (removable && !dryRun) await removeOrphans(ports, unreadable, options);
+  if (removable) counts.orphansRemoved = unreadable.length;
+  else counts.orphansLeft = unreadable.length;
   return counts;
 }
 
@@ -81,26 +82,6 @@ async function reclaim(
   await condemn(ports, { scope, counts }, options);
   await rewriteSparse(ports, { scope, counts }, options);
   await removeCondemned(ports, { scope, counts }, options);
-}
-
-/** What {@link reclaim} would do now. */
-async function forecast(
-  ports: OperationPorts,
-  { scope, counts }: { scope: Collection; counts: Counts },
-  options: OperationOptions,
-): Promise<void> {
-  counts.manifestsRemoved = await countAll(leftoverManifests(ports, scope, options));
-  counts.stagingRemoved = await countAll(leftoverStaging(ports, scope, options));
-  const unreferenced = await ports.catalog.countUnreferenced(scope, options);
-  counts.blobsCondemned = unreferenced.blobs;
-  counts.bytesCondemned = unreferenced.bytes;
-  const beforeMs = removableBefore(ports, scope);
-  const removable = await totalsOf(condemnedObjects(ports, { scope, beforeMs }, options));
-  const all = await totalsOf(condemnedObjects(ports, { scope, beforeMs: ANY_TIME_MS }, options));
-  counts.objectsRemoved = removable.objects;
-  counts.bytesRemoved = removable.bytes;
-  counts.objectsInGrace = all.objects - removable.objects;
-  counts.bytesInGrace = all.bytes - removable.bytes;
 }
 
 async function condemn(
@@ -182,37 +163,6 @@ async function isCondemned(
   return now?.objectId === object.objectId && now.key === object.key;
 }
 
-async function totalsOf(
-  objects: AsyncIterable<CollectableObject>,
-): Promise<{ objects: number; bytes: number }> {
-  const totals = { objects: 0, bytes: 0 };
-  for await (const { sizeBytes } of objects) {
-    totals.objects++;
-    totals.bytes += sizeBytes;
-  }
-  return totals;
-}
-
-async function* condemnedObjects(
-  ports: OperationPorts,
-  { scope, beforeMs }: { scope: Collection; beforeMs: number },
-  options: OperationOptions,
-): AsyncGenerator<CollectableObject> {
-  const { entity } = scope;
-  let after: number | undefined;
-  for (;;) {
-    const page = { condemnedBeforeMs: beforeMs, after, limit: PAGE_ROWS };
-    const objects = await ports.catalog.listCondemned({ entity, ...page }, options);
-    yield* objects;
-    after = objects.at(-1)?.objectId;
-    if (after === undefined || objects.length < PAGE_ROWS) return;
-  }
-}
-
-function removableBefore(ports: OperationPorts, { graceMs }: Collection): number {
-  return graceMs === 0 ? ANY_TIME_MS : ports.clock.nowMs() - graceMs;
-}
-
 async function removeAll(
   ports: OperationPorts,
   { step, leftovers }: { step: string; leftovers: AsyncIterable<ObjectInfo> },
@@ -225,12 +175,6 @@ async function removeAll(
     removed++;
   }
   return removed;
-}
-
-async function countAll(leftovers: AsyncIterable<ObjectInfo>): Promise<number> {
-  let count = 0;
-  for await (const leftover of leftovers) if (leftover.key !== '') count++;
-  return count;
 }
 
 function emptyReport(entity: string, openIngests: number): Counts {

@@ -2,6 +2,7 @@ import { ArtifactError, DIGEST_BYTES, type VersionRecord } from '@waybill/core';
 import { isStored, rawDigests } from '../blob-lookup.ts';
 import { openManifest, scanVersion } from '../manifest-scan.ts';
 import type { OperationOptions, OperationPorts } from '../operation-ports.ts';
+import type { OrphanForecast } from './orphan-forecast.ts';
 
 /** Rows asked of the catalog at a time. */
 export const PAGE_ROWS = 500;
@@ -36,7 +37,7 @@ export async function* retainedVersions(
  */
 export async function markRetained(
   ports: OperationPorts,
-  scope: RetainedScope & { readonly collection: number },
+  scope: RetainedScope & { readonly collection: number; readonly orphans: OrphanForecast | undefined },
   options: OperationOptions,
 ): Promise<number> {
   let versions = 0;
@@ -60,14 +61,20 @@ export async function markRetained(
 
 async function markVersion(
   ports: OperationPorts,
-  scope: { entity: string; collection: number; version: VersionRecord },
+  scope: {
+    entity: string;
+    collection: number;
+    version: VersionRecord;
+    orphans: OrphanForecast | undefined;
+  },
   options: OperationOptions,
 ): Promise<void> {
-  const { entity, collection, version } = scope;
+  const { entity, collection, version, orphans } = scope;
   const algorithm = version.digestAlgorithm;
   const manifest = await openManifest(ports, version, options);
   const mark = async (digests: Uint8Array) => {
     ports.faults.reach('gc.mark');
+    orphans?.mark(algorithm, digests);
     await ports.catalog.markReferenced({ entity, collection, algorithm, digests }, options);
   };
   const batch = new Uint8Array(MARK_DIGESTS * DIGEST_BYTES);

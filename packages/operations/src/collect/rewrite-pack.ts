@@ -1,9 +1,12 @@
 import {
   ArtifactError,
   type BlobRows,
+  type BlobTotals,
   DIGEST_BYTES,
   digestToBase64,
   encodePackFooter,
+  PACK_ROW_BYTES,
+  PACK_TRAILER_BYTES,
   type PackUse,
   storeKeys,
 } from '@waybill/core';
@@ -11,6 +14,13 @@ import type { OperationOptions, OperationPorts } from '../operation-ports.ts';
 
 /** Packs with less than this share of needed bytes are rewritten. */
 export const SPARSE_BELOW = 0.5;
+/** Whether a pack that has become sparse is rewritten into one that is much smaller; `live` lies in it still. */
+export function isWorthRewriting(sizeBytes: number, live: BlobTotals): boolean {
+  const limit = sizeBytes * SPARSE_BELOW;
+  const rewrittenBytes = live.bytes + live.blobs * PACK_ROW_BYTES + PACK_TRAILER_BYTES;
+  return live.bytes < limit && rewrittenBytes < limit;
+}
+
 /** Bytes read at once; blobs nearer than the gap are read in one go. */
 const RUN_BYTES = 4_194_304;
 const RUN_GAP_BYTES = 65_536;

@@ -189,13 +189,16 @@ export function describeBlobs(get: () => { catalog: TestedCatalog }): void {
       const { ingestId, artifact } = work.ingest;
       await announceFor(catalog, work);
       expect(await catalog.condemnAbandoned(artifact.entity)).toBe(0);
+      expect(await catalog.countAbandoned(artifact.entity)).toEqual({ objects: 0, bytes: 0 });
       await catalog.moveIngest({ ingestId, from: ['PLANNING'], to: 'FAILED' });
       expect(await catalog.condemnAbandoned(artifact.entity)).toBe(0);
       await catalog.moveIngest({ ingestId, from: ['FAILED'], to: 'CANCELLING' });
       expect(await catalog.condemnAbandoned(artifact.entity)).toBe(0);
       await catalog.moveIngest({ ingestId, from: ['CANCELLING'], to: 'CANCELLED' });
+      expect(await catalog.countAbandoned(artifact.entity)).toEqual({ objects: 1, bytes: 0 });
       expect(await catalog.condemnAbandoned(artifact.entity)).toBe(1);
       expect(await catalog.condemnAbandoned(artifact.entity)).toBe(0);
+      expect(await catalog.countAbandoned(artifact.entity)).toEqual({ objects: 0, bytes: 0 });
     });
 
     test('a replaced attempt, a forgotten shard and an unknown ingest leave theirs', async () => {
