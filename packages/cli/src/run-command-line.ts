@@ -8,6 +8,7 @@ import { EXIT_CODES, exitCodeOf } from './exit-codes.ts';
 import { Interruption, type SignalSource } from './interruption.ts';
 import { JsonReport } from './json-report.ts';
 import type { Log } from './log.ts';
+import { originalError } from './original-error.ts';
 import { isReaderGone, type LiveText, type Output, WatchedOutput } from './output.ts';
 import { buildProgram, helpArguments } from './program.ts';
 import { ProgressDisplay } from './progress-display.ts';
@@ -35,7 +36,7 @@ export async function runCommandLine(argv: readonly string[], around: Surroundin
   try {
     return await run.execute();
   } catch (error) {
-    return run.report(error);
+    return run.report(originalError(error));
   }
 }
 
@@ -118,7 +119,8 @@ class CommandRun {
       const exitCode = await action(context);
       log.info('command ended', { exitCode, seconds: secondsSince(startedAtMs) });
       return exitCode;
-    } catch (error) {
+    } catch (caught) {
+      const error = originalError(caught);
       log.info('command failed', { error: encodeError(error), seconds: secondsSince(startedAtMs) });
       const cancelled = error instanceof ArtifactError && error.code === 'CANCELLED';
       if (cancelled && !isReaderGone(error)) this.#stopped = interruption.exitCode;

@@ -2,6 +2,7 @@ import { ArtifactError, type IngestStats, type NoticeRecord } from '@waybill/cor
 import type { IngestOutcome, IngestRunOptions } from '@waybill/pipeline';
 import type { CommandContext } from './context.ts';
 import { LEFT_OUT_SHOWN, leftOutPages } from './left-out.ts';
+import { originalError } from './original-error.ts';
 import { showIngest } from './progress-text.ts';
 import { versionIdentityJson } from './records-json.ts';
 import { aliasesText, contentText, factLines, leftOutLines, versionName } from './render-version.ts';
@@ -46,7 +47,8 @@ async function executeShown(
         show(progress);
       },
     });
-  } catch (error) {
+  } catch (caught) {
+    const error = originalError(caught);
     // Cancelled by somebody else it is over: only a stop of this command leaves something to go on with.
     throw context.signal.aborted ? interruptedError(error, ingestId) : error;
   }

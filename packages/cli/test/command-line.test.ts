@@ -185,6 +185,17 @@ describe('failures', () => {
     expect(stderr).toMatch(/\n {2}and 5 more\n {2}--json lists them\n$/);
   });
 
+  test('what failed while things were closed does not hide what failed before', async () => {
+    const first = new ArtifactError('NO_SPACE', 'no space left in the store');
+    const closing = new ArtifactError('IO', 'cannot give back the lock');
+    const error = new SuppressedError(closing, new SuppressedError(closing, first));
+    expect(await runFaked(['ls'], { open: () => Promise.reject(error) })).toEqual({
+      exitCode: 1,
+      stdout: '',
+      stderr: 'waybill: no space left in the store\n',
+    });
+  });
+
   test('a bug shows where it happened', async () => {
     const { exitCode, stderr } = await runFaked(['ls'], {
       open: () => Promise.reject(new TypeError('oops')),

@@ -19,6 +19,7 @@ export interface Reply {
   readonly live: boolean;
   readonly ok: boolean;
   readonly blobs: number;
+  readonly objects: number;
   readonly blobsCondemned: number;
   readonly repaired: number;
   readonly next: string | null;
