@@ -1,4 +1,4 @@
-import { ArtifactError, ERROR_CODES, encodeError } from '@waybill/core';
+import { ArtifactError, ERROR_CODES, encodeError, quotePath } from '@waybill/core';
 import { causeText } from './json-report.ts';
 import { displayMessage, type Paint } from './text.ts';
 
@@ -20,16 +20,28 @@ export function renderError(error: unknown, paint: Paint): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** What `details.problems` lists and the message does not say yet. */
+/** What `details.problems` lists and the message does not say yet; `details.count` may say that there are more. */
 function problemLines(error: unknown): string[] {
   if (!(error instanceof ArtifactError)) return [];
   const listed: unknown = error.details['problems'];
   if (!Array.isArray(listed)) return [];
-  const texts = listed.filter((problem) => typeof problem === 'string');
-  const untold = texts.filter((problem) => !error.message.includes(problem));
-  const shown = untold.slice(0, PROBLEMS_SHOWN);
-  if (untold.length > shown.length) shown.push(`and ${untold.length - shown.length} more`);
-  // The message itself names no more of them than people read.
-  if (listed.length > PROBLEMS_SHOWN) shown.push('--json lists them');
-  return shown;
+  const texts = listed.map(problemText).filter((text) => text !== undefined);
+  // A message that names one of them names as many as people read.
+  if (texts.some((text) => error.message.includes(text))) return [];
+  const { count } = error.details;
+  const total = typeof count === 'number' ? Math.max(count, texts.length) : texts.length;
+  const shown = texts.slice(0, PROBLEMS_SHOWN);
+  if (total === shown.length) return shown;
+  const inJson = total > texts.length ? `${texts.length} of them` : 'them';
+  return [...shown, `and ${total - shown.length} more`, `--json lists ${inJson}`];
+}
+
+/** A problem is a text, or a path and what is the matter with it. */
+function problemText(problem: unknown): string | undefined {
+  if (typeof problem === 'string') return problem;
+  if (typeof problem !== 'object' || problem === null) return undefined;
+  const { path, message } = problem as { path?: unknown; message?: unknown };
+  if (typeof path !== 'string' || typeof message !== 'string') return undefined;
+  const name = quotePath(path);
+  return message.includes(path) || message.includes(name) ? message : `${name}: ${message}`;
 }

@@ -185,6 +185,26 @@ describe('failures', () => {
     expect(stderr).toMatch(/\n {2}and 5 more\n {2}--json lists them\n$/);
   });
 
+  test('a list that has not all of them says how many there are', async () => {
+    const message = 'its content is gone';
+    const problems = Array.from({ length: 100 }, (_, index) => ({ path: `f${index}`, code: 'IO', message }));
+    const error = new ArtifactError('IO', '150 files failed', { details: { count: 150, problems } });
+    const { stderr } = await runFaked(['ls'], { open: () => Promise.reject(error) });
+    expect(stderr).toContain('\n  "f0": its content is gone\n');
+    expect(stderr).toMatch(/\n {2}and 130 more\n {2}--json lists 100 of them\n$/);
+  });
+
+  test('a list whose message names the first of it is not told twice', async () => {
+    const problems = [
+      { path: '/a', reason: 'changed', message: '/a kept changing' },
+      { path: '/b', reason: 'changed', message: '/b kept changing' },
+    ];
+    const text = '2 paths could not be read:\n  /a kept changing\n  and 1 more; --json lists them';
+    const error = new ArtifactError('SOURCE_CHANGED', text, { details: { count: 2, problems } });
+    const { stderr } = await runFaked(['ls'], { open: () => Promise.reject(error) });
+    expect(stderr).toBe(`waybill: ${text}\n`);
+  });
+
   test('what failed while things were closed does not hide what failed before', async () => {
     const first = new ArtifactError('NO_SPACE', 'no space left in the store');
     const closing = new ArtifactError('IO', 'cannot give back the lock');

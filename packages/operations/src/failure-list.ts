@@ -29,25 +29,25 @@ export class FailureList {
   add(failure: FileFailure): void {
     this.#count++;
     this.#codes.set(failure.code, (this.#codes.get(failure.code) ?? 0) + 1);
-    if (this.#kept.length < FAILURES_KEPT) this.#kept.push(failure);
+    const { path, code, message } = failure;
+    if (this.#kept.length < FAILURES_KEPT) this.#kept.push({ path, code, message });
   }
 
   /**
-   * @throws ArtifactError one for all of them, with the gravest code; `details.problems` names each file, up to a bound
+   * @throws ArtifactError one for all of them, with the gravest code; `details.problems` has the first hundred of them,
+   * `details.count` how many there are
    */
   throwIfAny(what: { subject: string; summary: (count: number) => string }): void {
     if (this.#count === 0) return;
     const code = GRAVEST_FIRST.find((candidate) => this.#codes.has(candidate)) ?? this.#kept[0]?.code ?? 'IO';
-    const problems = this.#kept.map((failure) => `${quotePath(failure.path)}: ${failure.message}`);
-    if (this.#count > this.#kept.length) problems.push(`and ${this.#count - this.#kept.length} more`);
-    const first = problems.length === 1 ? `: ${problems[0]}` : '';
+    const [only] = this.#kept;
+    const first = this.#count === 1 && only !== undefined ? `: ${quotePath(only.path)}: ${only.message}` : '';
     throw new ArtifactError(code, `${what.summary(this.#count)}${first}`, {
       details: {
         subject: what.subject,
         count: this.#count,
         codes: Object.fromEntries(this.#codes),
-        paths: this.#kept.map((failure) => failure.path),
-        problems,
+        problems: this.#kept,
       },
     });
   }

@@ -12,7 +12,7 @@ import { content, tree } from './arbitraries.ts';
 import { digestOf } from './memory-digests.ts';
 import type { MemoryNode } from './memory-files.ts';
 import { createMemoryPorts, type MemoryPorts } from './memory-ports.ts';
-import { bytesOf, errorOf, put, refTo, type Tree, treeOf } from './memory-world.ts';
+import { bytesOf, errorOf, pathsOf, put, refTo, type Tree, treeOf } from './memory-world.ts';
 
 const ROOT = '/target';
 
@@ -135,7 +135,7 @@ describe('verifyVersion', () => {
     expect(await call.next()).toEqual({ done: false, value: { kind: 'missing', path: 'b' } });
     const error = await errorOf(() => call.next());
     expect(error.code).toBe('SOURCE_UNREADABLE');
-    expect(error.details['paths']).toEqual(['a']);
+    expect(pathsOf(error)).toEqual(['a']);
   });
 
   test('a folder that is not there, and a damaged manifest', async () => {

@@ -11,6 +11,7 @@ import {
   bytesOf,
   entriesOf,
   errorOf,
+  pathsOf,
   put,
   refTo,
   storedContents,
@@ -122,7 +123,8 @@ describe('getVersion', () => {
     ports.memory.store.damage(located, text.indexOf('second'));
     const error = await errorOf(() => getVersion(ports, { ref: refTo('data'), root: ROOT, only: [] }));
     expect(error.code).toBe('CORRUPT');
-    expect(error.details).toMatchObject({ count: 2, paths: ['b', 'copy'] });
+    expect(error.details['count']).toBe(2);
+    expect(pathsOf(error)).toEqual(['b', 'copy']);
     expect(error.message).toContain('2 of 5 files');
     expect(filesOf(ports)).toEqual(expected([treeOf({ a: 'first', c: 'third', big: '9'.repeat(700) })]));
   });
@@ -135,7 +137,7 @@ describe('getVersion', () => {
       ports.memory.store.damage(key, 650);
       const error = await errorOf(() => getVersion(ports, { ref: refTo('data'), root: ROOT, only: [] }));
       expect(error.code).toBe('CORRUPT');
-      expect(error.details['paths']).toEqual(['big']);
+      expect(pathsOf(error)).toEqual(['big']);
       expect(filesOf(ports)).toEqual(expected([treeOf({ a: 'first' })]));
       expect(ports.memory.files.opened).toBe(0);
     }
@@ -239,7 +241,7 @@ describe('getVersion', () => {
     ports.memory.files.writeFile(`${ROOT}/f/x`, bytesOf('a folder where a file is needed'));
     const error = await errorOf(() => getVersion(ports, { ref: refTo('data'), root: ROOT, only: [] }));
     expect(error.code).toBe('TARGET_CONFLICT');
-    expect(error.details['paths']).toEqual(['a', 'b/c', 'd/e', 'f']);
+    expect(pathsOf(error)).toEqual(['a', 'b/c', 'd/e', 'f']);
     expect(ports.memory.files.files(ROOT).get('g')).toEqual(bytesOf('5'));
   });
 
@@ -297,13 +299,26 @@ describe('getVersion', () => {
     const error = await errorOf(() => getVersion(ports, { ref: refTo('data'), root: ROOT, only: [] }));
     expect(error.code).toBe('SOURCE_CHANGED');
     expect(error.details['codes']).toEqual({ SOURCE_CHANGED: 2, SOURCE_NOT_FOUND: 1, UNSUPPORTED: 1 });
-    const problems = String(error.details['problems']);
+    const problems = JSON.stringify(error.details['problems']);
     expect(problems).toContain(`expected digest ${digest}, found ${digestOf('is').toBase64()}`);
     expect(problems).toContain(`expected digest ${digest}, found ${digestOf('b'.repeat(600)).toBase64()}`);
     expect(problems).toContain('/source/gone');
     expect(problems).toContain('s3://bucket/key');
     expect(filesOf(ports)).toEqual({});
     expect(ports.memory.files.opened).toBe(0);
+  });
+
+  test('of many failures the first hundred are listed, and all are counted', async () => {
+    const ports = createMemoryPorts();
+    const names = Array.from({ length: 150 }, (_, index) => `f${String(index).padStart(3, '0')}`);
+    const entry = { ref: 's3://bucket/key', digest: 'etag' };
+    await put(ports, treeOf(Object.fromEntries(names.map((name) => [name, entry]))));
+    const error = await errorOf(() => getVersion(ports, { ref: refTo('data'), root: ROOT, only: [] }));
+    expect(error.details).toMatchObject({ count: 150, codes: { UNSUPPORTED: 150 } });
+    expect(pathsOf(error)).toEqual(names.slice(0, 100));
+    const [problem] = error.details['problems'] as object[];
+    expect(problem).toMatchObject({ path: 'f000', code: 'UNSUPPORTED' });
+    expect(Object.keys(problem ?? {})).toEqual(['path', 'code', 'message']);
   });
 
   test('stops when it is cancelled', async () => {

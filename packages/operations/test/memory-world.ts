@@ -238,6 +238,11 @@ export async function errorOf(call: () => Promise<unknown>): Promise<ArtifactErr
   throw new Error('expected an error');
 }
 
+/** The paths an error lists. */
+export function pathsOf(error: ArtifactError): string[] {
+  return (error.details['problems'] as { path: string }[]).map(({ path }) => path);
+}
+
 function ensureArtifact(ports: MemoryPorts, name: string, digestAlgorithm: DigestAlgorithm) {
   const { catalog } = ports.memory;
   const known = catalog.artifacts.find((artifact) => artifact.name === name);

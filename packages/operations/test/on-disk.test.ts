@@ -269,7 +269,10 @@ describe('on disk', () => {
     const damaged = await errorOf(() =>
       getVersion(ports, { ref: ref(), root: join(folder, 'three'), only: [] }),
     );
-    expect(damaged).toMatchObject({ code: 'CORRUPT', details: { paths: ['new\nline/é\u{1f600}'] } });
+    expect(damaged).toMatchObject({
+      code: 'CORRUPT',
+      details: { problems: [{ path: 'new\nline/é\u{1f600}', code: 'CORRUPT' }] },
+    });
     const { findings, result } = await check();
     expect(findings.map(({ kind }) => kind)).toEqual(['damaged-blob', 'damaged-entry']);
     expect(result).toMatchObject({ ok: false, repaired: 1 });
