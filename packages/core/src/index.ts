@@ -39,6 +39,7 @@ export type { BlobRows, Crc32, PackFooter } from './pack.ts';
 export {
   decodePackFooter,
   encodePackFooter,
+  PACK_ADVICE,
   PACK_ROW_BYTES,
   PACK_TRAILER_BYTES,
   packFooterBytes,

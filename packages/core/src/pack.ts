@@ -11,6 +11,9 @@ import { ArtifactError } from './errors.ts';
  */
 export const PACK_ROW_BYTES = 28;
 export const PACK_TRAILER_BYTES = 24;
+/** What to do about a pack whose list of blobs is damaged; ends a message. */
+export const PACK_ADVICE =
+  '`waybill store check --repair` writes it anew while the index knows its blobs; if it does not, put their files again';
 const MAGIC = 0x3150_4257; // "WBP1" read as a little-endian u32
 const ALGORITHM_CODES = { MD5: 1, XXH128: 2 } as const;
 
@@ -103,7 +106,7 @@ function decodeRows(
 }
 
 function corrupt(key: string, problem: string): ArtifactError {
-  return new ArtifactError('CORRUPT', `pack ${key} ${problem}; run \`waybill store check\``, {
+  return new ArtifactError('CORRUPT', `pack ${key} ${problem}; ${PACK_ADVICE}`, {
     details: { subject: key },
   });
 }

@@ -11,7 +11,9 @@ export function segmentSubject(name: string): Subject {
 }
 
 export function manifestSubject(name: string): Subject {
-  return { name: `manifest ${name}`, advice: 'run `waybill store check`' };
+  const advice =
+    'put the version again with `put --force` and delete this one, or restore the file from a backup';
+  return { name: `manifest ${name}`, advice };
 }
 
 /** What is wrong with some bytes, from who does not know whose they are; {@link decodeAs} puts the name in front. */

@@ -1,5 +1,11 @@
 import { ArtifactError, encodeVersionId, type VersionRecord, type VersionRef } from '@waybill/core';
-import { openManifest, scanVersion, type VersionManifest, verifyManifest } from './manifest-scan.ts';
+import {
+  adviceFor,
+  openManifest,
+  scanVersion,
+  type VersionManifest,
+  verifyManifest,
+} from './manifest-scan.ts';
 import type { OperationOptions, OperationPorts } from './operation-ports.ts';
 import { resolveVersion, versionName } from './resolve-version.ts';
 import type { ManifestFormat } from './results.ts';
@@ -63,7 +69,7 @@ async function* storedManifest(
 function changed(version: VersionRecord, problem: string): ArtifactError {
   return new ArtifactError(
     'CORRUPT',
-    `the stored manifest ${version.manifest.key} of ${versionName(version)} ${problem}; do not use what was written, run \`waybill store check\``,
+    `the stored manifest ${version.manifest.key} of ${versionName(version)} ${problem}; do not use what was written; ${adviceFor(version)}`,
     { details: { subject: versionName(version), key: version.manifest.key } },
   );
 }

@@ -30,7 +30,7 @@ export async function openManifest(
   const { manifest } = version;
   const object = {
     sizeBytes: manifest.sizeBytes,
-    name: `manifest ${manifest.key} of ${versionName(version)}`,
+    name: `${manifest.key} of ${versionName(version)}`,
     readRange: (range: { offset: number; length: number }, call = options) =>
       ports.store.readRange(manifest.key, range, call),
   };
@@ -135,10 +135,14 @@ function manifestError(version: VersionRecord, error: unknown): unknown {
   if (error.code !== 'CORRUPT' && error.code !== 'MISSING_BLOB') return error;
   const name = versionName(version);
   if (error.message.includes(name)) return error;
-  return new ArtifactError(error.code, `the manifest of ${name} cannot be read: ${error.message}`, {
-    cause: error,
-    details: { subject: name, key: version.manifest.key },
-  });
+  return new ArtifactError(
+    error.code,
+    `the manifest of ${name} cannot be read: ${error.message}; ${adviceFor(version)}`,
+    {
+      cause: error,
+      details: { subject: name, key: version.manifest.key },
+    },
+  );
 }
 
 async function nextBlock(
@@ -163,7 +167,12 @@ function checkPaths(version: VersionRecord, block: readonly Entry[]): void {
 function corruptManifest(version: VersionRecord, problem: string): ArtifactError {
   return new ArtifactError(
     'CORRUPT',
-    `the manifest of ${versionName(version)} ${problem}; put the version again from its source, or restore ${version.manifest.key} from a backup`,
+    `the manifest of ${versionName(version)} ${problem}; ${adviceFor(version)}`,
     { details: { subject: versionName(version), key: version.manifest.key } },
   );
+}
+
+/** The ways out of a manifest that is damaged or gone; the stored contents are still there. */
+export function adviceFor({ manifest }: VersionRecord): string {
+  return `put the version again with \`put --force\` and delete this one, or restore ${manifest.key} from a backup`;
 }

@@ -153,6 +153,7 @@ describe('collectGarbage', () => {
     const error = await errorOf(() => collectGarbage(ports, NOW));
     expect(error.code).toBe('MISSING_BLOB');
     expect(error.message).toContain('team/project/data:v0');
+    expect(error.message).toContain('put the version again with `put --force` and delete this one');
     ports.memory.store.objects.set(
       version.manifest.key,
       before.get(version.manifest.key) ?? new Uint8Array(),

@@ -47,7 +47,7 @@ function ref(alias = 'latest'): VersionRef {
   return { ...ARTIFACT, alias };
 }
 
-async function put(path: string): Promise<number> {
+async function put(path: string, reuse: 'latest' | 'never' = 'latest'): Promise<number> {
   const outcome = await ingest(ports, {
     artifact: ARTIFACT,
     type: 'dataset',
@@ -61,7 +61,7 @@ async function put(path: string): Promise<number> {
       followLinks: true,
       strict: false,
       useStatCache: false,
-      reuse: 'latest',
+      reuse,
     },
   });
   return outcome.version.index;
@@ -281,6 +281,32 @@ describe('on disk', () => {
     expect((await check()).findings).toEqual([]);
     await getVersion(ports, { ref: ref(), root: join(folder, 'three'), only: [] });
     expect(await treeBelow(join(folder, 'three'))).toEqual(await treeBelow(source));
+  });
+
+  test('a damaged manifest is named, with a way out that leads out', async () => {
+    const source = await write('source', { 'a.txt': 'content', b: 'more' });
+    await put(source);
+    const [manifest = ''] = await objectsIn('manifests');
+    const path = join(folder, 'home/store', manifest);
+    const bytes = await readFile(path);
+    await chmod(path, 0o600);
+    await writeFile(path, bytes.fill(0, bytes.length - 40));
+    const error = await errorOf(() => collectGarbage(ports, { dryRun: false, graceMs: 0 }));
+    expect(error.code).toBe('CORRUPT');
+    expect(error.message).toContain(`manifest ${manifest} of team/project/data:v0 `);
+    expect(error.message).not.toMatch(/manifest manifest|store check/);
+    expect(error.message).toContain('put the version again with `put --force` and delete this one');
+    const { findings } = await check();
+    expect(findings).toMatchObject([{ kind: 'damaged-manifest', version: 'team/project/data:v0' }]);
+    expect(JSON.stringify(findings)).not.toContain('store check');
+
+    expect(await put(source, 'never')).toBe(1);
+    await deleteVersion(ports, { ref: ref('v0'), deleteAliases: true });
+    const [report] = await collectGarbage(ports, { dryRun: false, graceMs: 0 });
+    expect(report).toMatchObject({ versionsKept: 1, manifestsRemoved: 1, blobsCondemned: 0 });
+    expect((await check()).result).toMatchObject({ ok: true, versions: 1 });
+    await getVersion(ports, { ref: ref(), root: join(folder, 'out'), only: [] });
+    expect(await treeBelow(join(folder, 'out'))).toEqual(await treeBelow(source));
   });
 
   test('is cancelled in the middle and goes on', async () => {

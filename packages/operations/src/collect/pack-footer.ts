@@ -2,6 +2,7 @@ import {
   ArtifactError,
   decodePackFooter,
   type ObjectInfo,
+  PACK_ADVICE,
   PACK_TRAILER_BYTES,
   type PackFooter,
   packFooterBytes,
@@ -31,7 +32,7 @@ export async function readPackFooter(
 }
 
 function wrongLength(pack: ObjectInfo, problem: string): ArtifactError {
-  return new ArtifactError('CORRUPT', `pack ${pack.key} is ${problem}; run \`waybill store check\``, {
+  return new ArtifactError('CORRUPT', `pack ${pack.key} is ${problem}; ${PACK_ADVICE}`, {
     details: { subject: pack.key },
   });
 }

@@ -154,7 +154,7 @@ function verifyBlob(
   if (found === expected) return;
   throw new ArtifactError(
     'CORRUPT',
-    `pack ${blob.pack.key} holds a damaged blob: expected digest ${expected}, found ${found}; run \`waybill store check\``,
+    `pack ${blob.pack.key} holds a damaged blob: expected digest ${expected}, found ${found}; run \`waybill store check --repair\`, then put its files again`,
     { details: { subject: blob.pack.key } },
   );
 }
