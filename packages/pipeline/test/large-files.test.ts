@@ -93,6 +93,62 @@ describe('a large file that changes while it is read', () => {
   });
 });
 
+describe('large files are grouped', () => {
+  const MIB = 1_048_576;
+  const all = (input: IngestLargeInput): LargeResult[] =>
+    input.files.map(({ sizeBytes }) => hashed(sizeBytes));
+
+  async function firstGroup(cpus: number, sizes: readonly number[]): Promise<number[]> {
+    const { add, groups } = queueOver({ cpus, hash: all });
+    await Promise.all(sizes.map((size, index) => add(`${index}`, size * MIB)));
+    expect(groups.flat()).toHaveLength(sizes.length);
+    return (groups[0] ?? []).map((name) => sizes[Number(name)] ?? 0);
+  }
+
+  it.each([
+    {
+      what: 'equal files fill the lanes of all threads',
+      cpus: 2,
+      sizes: [8, 40],
+      first: { size: 8, count: 20 },
+    },
+    {
+      what: 'no more at once than the lanes can use',
+      cpus: 2,
+      sizes: [8, 200],
+      first: { size: 8, count: 32 },
+    },
+    {
+      what: 'one that outlasts all the rest is alone',
+      cpus: 2,
+      big: 1_024,
+      sizes: [8, 200],
+      first: { size: 1_024, count: 1 },
+    },
+    {
+      what: 'one that does not has company',
+      cpus: 2,
+      big: 1_024,
+      sizes: [8, 800],
+      first: { size: 1_024, count: 32 },
+    },
+    {
+      what: 'one thread does not leave its lanes empty',
+      cpus: 1,
+      big: 64,
+      sizes: [8, 9],
+      first: { size: 64, count: 10 },
+    },
+    { what: 'few files have a thread each', cpus: 4, sizes: [8, 3], first: { size: 8, count: 1 } },
+  ] as const)('so that $what', async ({ cpus, sizes: [size, count], first, ...rest }) => {
+    const sizes = new Array<number>(count).fill(size);
+    if ('big' in rest) sizes.splice(count / 2, 0, rest.big);
+    const group = await firstGroup(cpus, sizes);
+    expect(group[0]).toBe(first.size);
+    expect(group).toHaveLength(first.count);
+  });
+});
+
 describe('progress of a large file', () => {
   function meter() {
     const seen: IngestProgress[] = [];
