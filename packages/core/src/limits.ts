@@ -11,6 +11,8 @@ export const LIMITS = {
   packBytes: 67_108_864,
   /** Memory of one thread for whole small files. */
   arenaBytes: 8_388_608,
+  /** Contents hashed side by side in one thread: as many as its kernel has lanes. */
+  hashLanes: 16,
   /** Shards of one ingest worked on at the same time in one process. */
   shardsInFlight: 6,
   /** Subtrees walked ahead of the first unfinished one. */

@@ -51,7 +51,6 @@ const ingest = createIngestTasks({
 const operations = createOperationTasks({
   files,
   hasher,
-  statCache,
   store: createThreadStore({ folder: setup.storeFolder }),
   targets: createTargetFiles({ faults }),
   digests: await createDigests(),

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { LIMITS } from '@waybill/core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { compileKernel } from '../scripts/compile-kernel.ts';
@@ -46,6 +47,10 @@ describe('the MD5 kernels', () => {
     expect(fresh.toHex() === embeddedWasm().toHex(), 'run `npm run build:wasm -w @waybill/hashing`').toBe(
       true,
     );
+  });
+
+  test('the lanes are as many as those who give out work count on', () => {
+    expect(LIMITS.hashLanes).toBe(KERNEL_LANES);
   });
 
   test('a message may change kernels, lanes rest and code may be replaced at any block', () => {

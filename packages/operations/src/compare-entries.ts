@@ -74,7 +74,6 @@ async function compareBatch(
       names: encodeNames(entries.map(({ path }) => path)),
       digests: rawDigests(request.version, entries),
       sizes: Float64Array.from(entries, ({ sizeBytes }) => sizeBytes ?? Number.NaN),
-      useStatCache: false,
     },
     signal === undefined ? {} : { signal },
   );

@@ -11,8 +11,7 @@ import { rawDigests } from './blob-lookup.ts';
 
 /** Small files of one task. */
 const TASK_BYTES = 16_777_216;
-/** Large files of one task: as many as there are lanes, unless they are large indeed. */
-const LARGE_TASK_FILES = 12;
+/** Large files of one task, which are as many as there are lanes unless they are large indeed. */
 const LARGE_TASK_BYTES = 268_435_456;
 /** Large files together below this are not worth sharing among threads. */
 const SHARED_BYTES = 16_777_216;
@@ -67,7 +66,7 @@ export function planWrites(request: PlanRequest): WritePlan {
   const share = shareOf(largeBytes, { threads, most: LARGE_TASK_BYTES });
   const tasks = [
     ...cutTasks(version, inStoredOrder(small), { files: LIMITS.batchEntries, bytes: TASK_BYTES }),
-    ...cutTasks(version, inStoredOrder(large), { files: LARGE_TASK_FILES, bytes: share }),
+    ...cutTasks(version, inStoredOrder(large), { files: LIMITS.hashLanes, bytes: share }),
   ];
   return { tasks, failures };
 }

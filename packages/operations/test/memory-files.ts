@@ -174,7 +174,7 @@ class MemoryTargetRoot implements TargetRoot {
     const node = this.#files.nodes.get(absolute);
     if (node === undefined) return { kind: this.#files.isFolder(absolute) ? 'not-a-file' : 'missing' };
     if (node.kind !== 'file') return { kind: 'not-a-file' };
-    return { kind: 'file', file: this.#files.openSource(absolute), path: absolute };
+    return { kind: 'file', file: this.#files.openSource(absolute) };
   }
 
   [Symbol.dispose](): void {}

@@ -60,7 +60,6 @@ export function createMemoryPorts(options: { later?: boolean } = {}): MemoryPort
     hasher: createMemoryHasher(ARENA_BYTES),
     files: files.sources,
     digests: memoryDigests,
-    statCache: undefined,
   });
   let names = 0;
   return {

@@ -75,7 +75,6 @@ describe('writeFiles', () => {
       hasher: createMemoryHasher(10_000),
       files: files.sources,
       digests: memoryDigests,
-      statCache: undefined,
       signal,
     };
     const output = await writeFiles(ports, { root: '/r', algorithm: 'MD5', replace: false, objects });
@@ -119,9 +118,9 @@ describe('hashContents', () => {
         throw error;
       },
     });
-    const sizes = [...Array.from({ length: 14 }, (_, index) => 5_000_000 + index), 70_000_000, 80_000_000];
+    const sizes = [...Array.from({ length: 18 }, (_, index) => 5_000_000 + index), 70_000_000, 80_000_000];
     hashContents({ hasher: { ...createMemoryHasher(1), hashStreams }, signal }, sizes.map(contentOf), 'MD5');
-    expect(groups.map(({ length }) => length)).toEqual([12, 2, 1, 1]);
+    expect(groups.map(({ length }) => length)).toEqual([16, 2, 1, 1]);
     expect(finished).toEqual(sizes.map((size) => digestOf(`content of ${size}`).toHex()));
   });
 });
@@ -139,7 +138,6 @@ describe('compareFiles', () => {
       hasher: createMemoryHasher(100),
       files: files.sources,
       digests: memoryDigests,
-      statCache: undefined,
       signal,
     };
     const { states } = compareFiles(ports, {
@@ -148,7 +146,6 @@ describe('compareFiles', () => {
       names: encodeNames(['f']),
       digests: digestOf(content),
       sizes: Float64Array.of(content.length),
-      useStatCache: false,
     });
     return [...states];
   }
@@ -177,46 +174,6 @@ describe('compareFiles', () => {
     expect(compare(files, shrinking, 'ab\0\0')).toEqual([2]);
   });
 
-  test('remembers a file whose digest is in the stat cache, without reading it', () => {
-    const files = new MemoryFiles();
-    files.writeFile('/r/f', bytesOf('whatever'));
-    const asked: string[] = [];
-    const statCache = {
-      encodeRows: () => new Uint8Array(),
-      openRange: (range: { firstPath: string; lastPath: string }) => ({
-        isEmpty: false,
-        find: (path: string) => {
-          asked.push(path, range.firstPath, range.lastPath);
-          return { digest: digestOf('remembered'), ingest: 1 };
-        },
-        [Symbol.dispose]: () => undefined,
-      }),
-    };
-    const ports = {
-      store: {
-        open: () => {
-          throw new Error('no store');
-        },
-      },
-      targets: files.targets,
-      hasher: createMemoryHasher(100),
-      files: files.sources,
-      digests: memoryDigests,
-      statCache,
-      signal,
-    };
-    const input = {
-      root: '/r',
-      algorithm: 'MD5',
-      names: encodeNames(['f']),
-      digests: digestOf('remembered'),
-      sizes: Float64Array.of(Number.NaN),
-    } as const;
-    expect([...compareFiles(ports, { ...input, useStatCache: true }).states]).toEqual([0]);
-    expect([...compareFiles(ports, { ...input, useStatCache: false }).states]).toEqual([2]);
-    expect(asked).toEqual(['/r/f', '/r/f', '/r/f']);
-  });
-
   test('stops between files when it is told to', async () => {
     const files = new MemoryFiles();
     const ports = {
@@ -229,7 +186,6 @@ describe('compareFiles', () => {
       hasher: createMemoryHasher(100),
       files: files.sources,
       digests: memoryDigests,
-      statCache: undefined,
     };
     const controller = new AbortController();
     controller.abort(new Error('stop'));
@@ -239,7 +195,6 @@ describe('compareFiles', () => {
       names: encodeNames(['f']),
       digests: digestOf(''),
       sizes: Float64Array.of(0),
-      useStatCache: false,
     } as const;
     await expect(
       errorOf(async () => compareFiles({ ...ports, signal: controller.signal }, input)),

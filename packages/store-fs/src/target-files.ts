@@ -84,7 +84,7 @@ class FolderTarget implements TargetRoot {
       throw fileError(error, `read ${quotePath(absolute)}`, absolute);
     }
     if (fstatSync(file).isFile()) {
-      return { kind: 'file', file: new OpenSourceFile(file, absolute), path: absolute };
+      return { kind: 'file', file: new OpenSourceFile(file, absolute) };
     }
     closeSync(file);
     return { kind: 'not-a-file' };

@@ -118,5 +118,5 @@ export interface TargetFile extends Disposable {
 
 /** `through-link`: a folder on the way is a link. A link at the path's own name is `not-a-file`. */
 export type TargetLookup =
-  | { readonly kind: 'file'; readonly file: SourceFile; readonly path: string }
+  | { readonly kind: 'file'; readonly file: SourceFile }
   | { readonly kind: 'missing' | 'not-a-file' | 'through-link' };

@@ -168,8 +168,6 @@ export interface CompareFilesInput {
   readonly digests: Uint8Array;
   /** NaN where the manifest knows no size. */
   readonly sizes: Float64Array;
-  /** May a digest remembered for an unchanged file stand for its content? */
-  readonly useStatCache: boolean;
 }
 
 /**
@@ -193,12 +191,12 @@ export interface CheckObjectOutput {
 }
 
 /** Rows for the stat cache, as batches answered them. */
-export interface KeepCacheRowsInput {
+interface KeepCacheRowsInput {
   readonly rows: readonly Uint8Array[];
   readonly catalogId: string;
 }
 
-export interface KeepCacheRowsOutput {
+interface KeepCacheRowsOutput {
   /** What a person should know: the cache was thrown away, or cannot be written. */
   readonly warnings: readonly string[];
 }

@@ -4,7 +4,6 @@ import {
   decodeNames,
   LIMITS,
   type SourceFile,
-  type StatCacheRange,
   type TargetRoot,
 } from '@waybill/core';
 import { COMPARED } from '../compared.ts';
@@ -23,22 +22,8 @@ const LOOKED_UP = {
 export function compareFiles(ports: TaskPorts, input: CompareFilesInput): CompareFilesOutput {
   using root = ports.targets.openRoot(input.root);
   const names = decodeNames(input.names);
-  using cache = openCache(ports, input, names);
-  const comparison = new Comparison(ports, input, { root, names, cache });
+  const comparison = new Comparison(ports, input, { root, names });
   return { states: comparison.run() };
-}
-
-function openCache(
-  ports: TaskPorts,
-  input: CompareFilesInput,
-  names: readonly string[],
-): StatCacheRange | undefined {
-  const first = names[0];
-  const last = names.at(-1);
-  if (!input.useStatCache || first === undefined || last === undefined) return undefined;
-  const folder = input.root.endsWith('/') ? input.root : `${input.root}/`;
-  const range = { firstPath: folder + first, lastPath: folder + last, algorithm: input.algorithm };
-  return ports.statCache?.openRange(range);
 }
 
 class Comparison {
@@ -46,7 +31,6 @@ class Comparison {
   readonly #input: CompareFilesInput;
   readonly #root: TargetRoot;
   readonly #names: readonly string[];
-  readonly #cache: StatCacheRange | undefined;
   readonly #states: Uint8Array;
   readonly #large: number[] = [];
   readonly #batch: SpanBatch<number>;
@@ -54,13 +38,12 @@ class Comparison {
   constructor(
     ports: TaskPorts,
     input: CompareFilesInput,
-    opened: { root: TargetRoot; names: readonly string[]; cache: StatCacheRange | undefined },
+    opened: { root: TargetRoot; names: readonly string[] },
   ) {
     this.#ports = ports;
     this.#input = input;
     this.#root = opened.root;
     this.#names = opened.names;
-    this.#cache = opened.cache;
     this.#states = new Uint8Array(opened.names.length);
     this.#batch = new SpanBatch(ports.hasher, input.algorithm, (item, _content, digest) =>
       this.#settle(item, digest),
@@ -89,8 +72,6 @@ class Comparison {
     if (stat.kind !== 'file') return COMPARED.notAFile;
     const expected = this.#input.sizes[item] ?? Number.NaN;
     if (!Number.isNaN(expected) && expected !== stat.sizeBytes) return COMPARED.different;
-    const remembered = this.#cache?.find(lookup.path, stat.signature)?.digest;
-    if (remembered !== undefined) return this.#stateOf(item, remembered);
     if (stat.sizeBytes >= Math.min(LIMITS.largeFileBytes, this.#ports.hasher.arena().length)) {
       this.#large.push(item);
       return COMPARED.same;
@@ -127,11 +108,8 @@ class Comparison {
   }
 
   #settle(item: number, digest: Uint8Array): void {
-    this.#states[item] = this.#stateOf(item, digest);
-  }
-
-  #stateOf(item: number, digest: Uint8Array): number {
-    return sameDigest(digest, digestAt(this.#input.digests, item)) ? COMPARED.same : COMPARED.different;
+    const isSame = sameDigest(digest, digestAt(this.#input.digests, item));
+    this.#states[item] = isSame ? COMPARED.same : COMPARED.different;
   }
 
   #guard(item: number, look: () => void): void {

@@ -1,9 +1,7 @@
-import { type ArtifactError, type DigestAlgorithm, type HashStream, invariant } from '@waybill/core';
+import { type ArtifactError, type DigestAlgorithm, type HashStream, invariant, LIMITS } from '@waybill/core';
 import type { StopSignal, TaskPorts } from './operation-thread-ports.ts';
 import { isOfOneFile } from './task-failure.ts';
 
-/** Contents hashed side by side: as many as there are lanes. */
-const GROUP_CONTENTS = 12;
 /** From this size on a content is hashed alone, which is faster than one lane of many. */
 const ALONE_BYTES = 67_108_864;
 /** Bytes read at once from what answers later. */
@@ -35,8 +33,8 @@ export function hashContents(
 ): void {
   const alone = contents.filter(({ sizeBytes }) => sizeBytes >= ALONE_BYTES);
   const together = contents.filter(({ sizeBytes }) => sizeBytes < ALONE_BYTES);
-  for (let start = 0; start < together.length; start += GROUP_CONTENTS) {
-    hashGroup(ports, together.slice(start, start + GROUP_CONTENTS), algorithm);
+  for (let start = 0; start < together.length; start += LIMITS.hashLanes) {
+    hashGroup(ports, together.slice(start, start + LIMITS.hashLanes), algorithm);
   }
   for (const content of alone) hashGroup(ports, [content], algorithm);
 }

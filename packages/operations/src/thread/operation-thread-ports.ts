@@ -1,11 +1,4 @@
-import type {
-  ContentHasher,
-  Digests,
-  SourceFiles,
-  StatCacheReader,
-  TargetFiles,
-  ThreadStore,
-} from '@waybill/core';
+import type { ContentHasher, Digests, SourceFiles, TargetFiles, ThreadStore } from '@waybill/core';
 
 /** What the tasks of the use cases need inside a thread. */
 export interface OperationThreadPorts {
@@ -15,8 +8,6 @@ export interface OperationThreadPorts {
   readonly files: SourceFiles;
   /** For contents that arrive piece by piece, from stores that answer later. */
   readonly digests: Digests;
-  /** Absent: content is always read. */
-  readonly statCache: StatCacheReader | undefined;
 }
 
 /** The ports as one task has them. */
