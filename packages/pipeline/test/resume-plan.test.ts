@@ -20,8 +20,8 @@ it.each([2, 3, 4, 5])(
   'stopped before shard %i is added, resumed: all that is left out is listed once',
   async (time) => {
     await using shop = await openWorkshop();
-    const files = Array.from({ length: 2_500 }, (_, index) => [`b/${String(index).padStart(5, '0')}`, '']);
-    shop.write({ 'a/file': 'a', ...Object.fromEntries(files) });
+    const names = Array.from({ length: 2_500 }, (_, index) => `b/${String(index).padStart(5, '0')}`);
+    shop.write({ 'a/file': 'a', ...Object.fromEntries(names.map((name): [string, string] => [name, ''])) });
     const links = ['a/x', 'a/y', 'a/z', 'b/00000a', 'b/01500a', 'b/02400a', 'b/zz'];
     for (const link of links) symlinkSync('/nowhere/at/all', join(shop.tree, link));
     const request = shop.request({ paths: [join(shop.tree, 'a'), join(shop.tree, 'b')] });
