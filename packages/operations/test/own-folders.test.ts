@@ -78,6 +78,14 @@ test('checkout and get keep their hands off catalog and store, reached by whatev
   expect(beside).toMatchObject({ written: 1 });
 });
 
+test('checkout removes what a killed download left behind', async () => {
+  const root = join(top, 'out');
+  await checkoutVersion(ports, { ref, root, force: false });
+  await writeFile(join(root, '.waybill-part-0123456789'), 'half');
+  expect(await checkoutVersion(ports, { ref, root, force: false })).toMatchObject({ removed: 1, skipped: 1 });
+  expect(await readdir(root)).toEqual(['a']);
+});
+
 test('a file in the place of the folder is wrong usage', async () => {
   const root = join(top, 'tree/a');
   expect((await errorOf(() => getVersion(ports, { ref, root, only: [] }))).code).toBe('INVALID_ARGUMENT');

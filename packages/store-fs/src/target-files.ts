@@ -15,7 +15,10 @@ import { OpenSourceFile } from './source-files.ts';
 import { TargetFolders } from './target-folders.ts';
 import { nodeThreadDisk, type ThreadDisk } from './thread-disk.ts';
 
-/** Names of files that are not complete yet begin so. One left behind by a killed download may be removed. */
+/**
+ * Names of files that are not complete yet begin so. What a killed download left behind is not looked for: folders may
+ * be large, and whether a writer lives nobody can tell who is in another container or on another machine.
+ */
 const PART_PREFIX = '.waybill-part-';
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY;
 
