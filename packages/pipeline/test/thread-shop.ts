@@ -17,7 +17,7 @@ import { createIngestTasks, type IngestThreadPorts } from '@waybill/pipeline';
 import { createSourceFiles } from '@waybill/store-fs';
 
 /** Something done to the sources at a moment of their reading. */
-export type Meddle = (file: { path: string; times: number }) => void;
+type Meddle = (file: { path: string; times: number }) => void;
 
 /** The ingest tasks of a thread, run here over real files that change at chosen moments. */
 export interface ThreadShop extends Disposable {
@@ -34,7 +34,7 @@ export interface ThreadShop extends Disposable {
 }
 
 /** `open` is called before a file is opened, `read` behind each reading of bytes; `times` counts from one. */
-export interface Meddlers {
+interface Meddlers {
   readonly open?: Meddle;
   readonly read?: Meddle;
 }
