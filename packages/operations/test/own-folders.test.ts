@@ -18,8 +18,8 @@ beforeEach(async () => {
   top = await realpath(await mkdtemp(join(tmpdir(), 'waybill-own-')));
   await mkdir(join(top, 'mount'));
   // What is given may be links: what counts is where they lead.
-  await mkdir(join(top, 'real/home'), { recursive: true });
-  await symlink('real/home', join(top, 'home'));
+  await mkdir(join(top, 'real/base'), { recursive: true });
+  await symlink('real/base', join(top, 'home'));
   const storeFolder = join(top, 'mount/store');
   ports = await openEmbedded({ home: join(top, 'home'), storeFolder, threads: 1 });
   await mkdir(join(top, 'tree'));
@@ -54,7 +54,7 @@ test('checkout and get keep their hands off catalog and store, reached by whatev
     '',
     'home',
     'real',
-    'real/home/cache/new',
+    'real/base/cache/new',
     'mount',
     'to-store',
     'to-store/new/deep',
@@ -68,13 +68,13 @@ test('checkout and get keep their hands off catalog and store, reached by whatev
       expect(error.message).toContain(
         await realpath(join(top, root)).catch(() => root.replace('to-', 'mount/')),
       );
-      expect(error.message).toMatch(/real\/home"|mount\/store"/);
+      expect(error.message).toMatch(/real\/base"|mount\/store"/);
     }
   }
-  expect(await readdir(join(top, 'real/home'))).toContain('catalog.db');
-  expect(await readdir(join(top, 'real/home/cache')).catch(() => [])).not.toContain('new');
+  expect(await readdir(join(top, 'real/base'))).toContain('catalog.db');
+  expect(await readdir(join(top, 'real/base/cache')).catch(() => [])).not.toContain('new');
   expect(await readdir(join(top, 'mount/store'))).not.toContain('new');
-  const beside = await checkoutVersion(ports, { ref, root: join(top, 'real/home-2'), force: false });
+  const beside = await checkoutVersion(ports, { ref, root: join(top, 'real/base-2'), force: false });
   expect(beside).toMatchObject({ written: 1 });
 });
 
