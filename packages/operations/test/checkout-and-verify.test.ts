@@ -204,24 +204,24 @@ describe('checkoutVersion', () => {
   });
 
   test('refuses folders that are, hold or lie in one of its own, even by force', async () => {
-    for (const root of ['/', '/home', '/home/waybill', '/home/waybill/cache', '/mnt/store', '/mnt/store/x']) {
+    for (const root of ['/', '/srv', '/srv/own', '/srv/own/cache', '/mnt/store', '/mnt/store/x']) {
       const ports = createMemoryPorts();
       await put(ports, treeOf({ a: '1' }));
-      ports.memory.files.writeFile('/home/waybill/catalog.db', bytesOf('precious'));
+      ports.memory.files.writeFile('/srv/own/catalog.db', bytesOf('precious'));
       const before = new Map(ports.memory.files.nodes);
       const request = { ref: refTo('data'), root, force: true, only: [] };
       for (const write of [checkoutVersion, getVersion]) {
         const error = await errorOf(() => write(ports, request));
         expect(error.code).toBe('TARGET_CONFLICT');
         expect(error.message).toContain(JSON.stringify(root));
-        expect(error.message).toMatch(/"\/home\/waybill"|"\/mnt\/store"/);
+        expect(error.message).toMatch(/"\/srv\/own"|"\/mnt\/store"/);
       }
       expect(ports.memory.files.nodes).toEqual(before);
       expect(ports.memory.checkouts.roots.size).toBe(0);
     }
     const ports = createMemoryPorts();
     await put(ports, treeOf({ a: '1' }));
-    await checkoutVersion(ports, { ref: refTo('data'), root: '/home/waybill-2', force: false });
+    await checkoutVersion(ports, { ref: refTo('data'), root: '/srv/own-2', force: false });
   });
 
   test('removes nothing when the manifest is damaged', async () => {

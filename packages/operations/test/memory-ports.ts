@@ -73,7 +73,7 @@ export function createMemoryPorts(options: { later?: boolean } = {}): MemoryPort
     pool: new MemoryPool(tasks, memory),
     targets: files.tree,
     checkouts,
-    ownFolders: ['/home/waybill', '/mnt/store'],
+    ownFolders: ['/srv/own', '/mnt/store'],
     locks: new MemoryLocks(),
     globs: { compile: (patterns) => (path) => patterns.some((pattern) => globToRegExp(pattern).test(path)) },
     digests: memoryDigests,
