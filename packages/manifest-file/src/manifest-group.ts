@@ -1,6 +1,6 @@
 import { type Entry, invariant } from '@waybill/core';
 import { ByteSink } from './byte-sink.ts';
-import { GROUP_ROWS } from './manifest-schema.ts';
+import { GROUP_ROWS_MAX } from './manifest-schema.ts';
 import { assertAscending } from './path-order.ts';
 import { appendTexts } from './text-bytes.ts';
 
@@ -21,12 +21,12 @@ export interface GroupColumns {
  */
 export class GroupEncoder {
   readonly #sink = new ByteSink();
-  readonly #lengths = new Uint32Array(GROUP_ROWS);
-  readonly #absent: null[] = new Array<null>(GROUP_ROWS).fill(null);
+  readonly #lengths = new Uint32Array(GROUP_ROWS_MAX);
+  readonly #absent: null[] = new Array<null>(GROUP_ROWS_MAX).fill(null);
   /** Columns that may be absent altogether keep their own, rarely used, sink. */
   readonly #optionalSink = new ByteSink();
 
-  /** @param entries at most {@link GROUP_ROWS}, ascending strictly by path; anything else is `INTERNAL` */
+  /** @param entries at most {@link GROUP_ROWS_MAX}, ascending strictly by path; anything else is `INTERNAL` */
   encode(entries: readonly Entry[]): GroupColumns {
     const paths = entries.map((entry) => entry.path);
     this.#sink.reset();

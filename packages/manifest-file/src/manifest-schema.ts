@@ -24,8 +24,20 @@ export const VERSION_KEY = 'waybill.manifest.version';
 /** Key of a column chunk's metadata that holds the crc32 of its bytes, in decimal. */
 export const CRC_KEY = 'waybill.crc32';
 
-/** Rows of a row group: one point lookup reads one. */
-export const GROUP_ROWS = 8_192;
+/** Rows of the first row groups: one point lookup reads one. */
+const GROUP_ROWS_MIN = 8_192;
+/** Rows of a row group at most. */
+export const GROUP_ROWS_MAX = 32_768;
+/** Row groups after which they become twice as large. */
+const GROUPS_PER_SIZE = 128;
+
+/**
+ * Rows of the n-th row group. A writer holds some KiB for each, and every reader reads them all in the footer, so there
+ * may not be many: a million entries are 123 groups, a hundred million 3,212.
+ */
+export function rowsOfGroup(index: number): number {
+  return Math.min(GROUP_ROWS_MAX, GROUP_ROWS_MIN * 2 ** Math.floor(index / GROUPS_PER_SIZE));
+}
 
 /** Uncompressed bytes of a page, about. */
 export const PAGE_BYTES = 65_536;

@@ -5,10 +5,10 @@ import { GroupEncoder } from './manifest-group.ts';
 import {
   COLUMN_NAMES,
   CRC_KEY,
-  GROUP_ROWS,
   MANIFEST_METADATA,
   MANIFEST_SCHEMA,
   PAGE_BYTES,
+  rowsOfGroup,
 } from './manifest-schema.ts';
 import { zstdCompress } from './zstd.ts';
 
@@ -46,11 +46,12 @@ export class ManifestWriter {
   add(entries: readonly Entry[]): Uint8Array[] {
     const complete: Uint8Array[] = [];
     for (let from = 0; from < entries.length; ) {
-      const to = Math.min(entries.length, from + GROUP_ROWS - this.#pending.length);
+      const groupRows = rowsOfGroup(this.#parquet.row_groups.length);
+      const to = Math.min(entries.length, from + groupRows - this.#pending.length);
       const room = from === 0 && to === entries.length ? entries : entries.slice(from, to);
       this.#pending.push(...room);
       from = to;
-      if (this.#pending.length === GROUP_ROWS) complete.push(this.#writeGroup());
+      if (this.#pending.length === groupRows) complete.push(this.#writeGroup());
     }
     return complete;
   }
