@@ -33,10 +33,19 @@ test.each([
   expect(growth.concurrency).toBe(2);
 });
 
-test('doubles with every look that sees the disk read, busy or not', () => {
+test('does not grow for the disk while the processors are busy all the same', () => {
+  const growth = new ReaderGrowth({ start: 2, max: 8, cpus: 2 });
+  for (const cpuMs of [68, 80, 100]) {
+    growth.observe({ elapsedMs: 40, cpuMs, queuedMs: 0, diskBytes: 1e8 }, MANY);
+    growth.observe({ elapsedMs: 40, cpuMs: 20, queuedMs: cpuMs - 20, diskBytes: 1e8 }, MANY);
+  }
+  expect(growth.concurrency).toBe(2);
+});
+
+test('doubles with every look that sees the disk read and a processor with time left', () => {
   const growth = new ReaderGrowth({ start: 2, max: 8, cpus: 2 });
   for (const expected of [4, 8, 8]) {
-    growth.observe({ elapsedMs: 40, cpuMs: 80, queuedMs: 0, diskBytes: 5e6 }, MANY);
+    growth.observe({ elapsedMs: 40, cpuMs: 67, queuedMs: 0, diskBytes: 5e6 }, MANY);
     expect(growth.concurrency).toBe(expected);
   }
 });
