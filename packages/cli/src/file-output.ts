@@ -1,10 +1,14 @@
 import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
 import { type FileHandle, lstat, open, readlink, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { ArtifactError, type ErrorCode, quotePath, throwIfCancelled } from '@waybill/core';
 
 /** As many links in a row as Linux follows. */
 const LINKS_MAX = 40;
+/** How often it is looked whether a pipe has a reader, or room. */
+const PIPE_WAIT_MS = 20;
 
 interface Explanation {
   readonly code: ErrorCode;
@@ -26,6 +30,10 @@ const LINK_LOOP: Explanation = {
   code: 'TARGET_CONFLICT',
   text: 'it is a link that leads to itself; remove it or name another file',
 };
+const NOT_WRITABLE: Explanation = {
+  code: 'TARGET_CONFLICT',
+  text: 'it takes no bytes; name another file',
+};
 const TOO_LONG: Explanation = {
   code: 'INVALID_ARGUMENT',
   text: 'the name is too long; choose a shorter one',
@@ -42,6 +50,7 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
   EISDIR: IS_FOLDER,
   ELOOP: LINK_LOOP,
   ENAMETOOLONG: TOO_LONG,
+  ENXIO: NOT_WRITABLE,
 };
 
 interface Content {
@@ -52,7 +61,7 @@ interface Content {
 /** Where the bytes go in the end. `mode` is that of the file that is replaced. */
 interface Target {
   readonly path: string;
-  readonly kind: 'file' | 'stream';
+  readonly kind: 'file' | 'pipe' | 'device';
   readonly mode?: number;
 }
 
@@ -70,7 +79,7 @@ export async function writeOutputFile(
 ): Promise<number> {
   const target = await named(path, findTarget(path));
   const content = { chunks, signal };
-  return target.kind === 'stream' ? writeStream(path, content) : replaceFile(path, target, content);
+  return target.kind === 'file' ? replaceFile(path, target, content) : writeStream(target, content);
 }
 
 /** Writes a new file for this process alone, which need not outlive it. Answers the bytes written. */
@@ -86,7 +95,7 @@ async function findTarget(path: string): Promise<Target> {
   });
   if (found === undefined) return { path: await endOfLinks(path), kind: 'file' };
   if (found.isDirectory()) throw Object.assign(new Error('it is a folder'), { code: 'EISDIR' });
-  if (!found.isFile()) return { path, kind: 'stream' };
+  if (!found.isFile()) return { path, kind: found.isFIFO() ? 'pipe' : 'device' };
   return { path: await realpath(path), kind: 'file', mode: found.mode & 0o777 };
 }
 
@@ -101,9 +110,28 @@ async function endOfLinks(path: string): Promise<string> {
   return end;
 }
 
-async function writeStream(path: string, content: Content): Promise<number> {
-  await using file = await named(path, open(path, 'w'));
+async function writeStream({ path, kind }: Target, content: Content): Promise<number> {
+  await using file = await named(path, openStream(path, { kind, signal: content.signal }));
   return await appendAll(path, file, content);
+}
+
+/**
+ * Waits for the reader of a pipe. The system would wait too, but in a way that nothing can interrupt: not even a second
+ * Ctrl-C would end the process.
+ */
+async function openStream(
+  path: string,
+  { kind, signal }: { kind: Target['kind']; signal: AbortSignal | undefined },
+): Promise<FileHandle> {
+  for (;;) {
+    throwIfCancelled(signal);
+    try {
+      return await open(path, constants.O_WRONLY | constants.O_NONBLOCK);
+    } catch (error) {
+      if (kind !== 'pipe' || errnoOf(error) !== 'ENXIO') throw error;
+      await setTimeout(PIPE_WAIT_MS);
+    }
+  }
 }
 
 async function replaceFile(path: string, target: Target, content: Content): Promise<number> {
@@ -136,18 +164,35 @@ async function fillDraft(
 async function appendAll(path: string, file: FileHandle, { chunks, signal }: Content): Promise<number> {
   let bytes = 0;
   for await (const chunk of chunks) {
-    throwIfCancelled(signal);
-    // Unlike `write`, it goes on until all of the chunk is written.
-    await named(path, file.appendFile(chunk));
+    await named(path, writeAll(file, chunk, { signal }));
     bytes += chunk.length;
   }
   return bytes;
+}
+
+/** Goes on until all of it is written, and waits where a pipe is full. */
+async function writeAll(
+  file: FileHandle,
+  chunk: Uint8Array,
+  { signal }: { signal: AbortSignal | undefined },
+): Promise<void> {
+  let offset = 0;
+  while (offset < chunk.length) {
+    throwIfCancelled(signal);
+    try {
+      offset += (await file.write(chunk, offset)).bytesWritten;
+    } catch (error) {
+      if (errnoOf(error) !== 'EAGAIN') throw error;
+      await setTimeout(PIPE_WAIT_MS);
+    }
+  }
 }
 
 async function named<T>(path: string, effect: Promise<T>): Promise<T> {
   try {
     return await effect;
   } catch (cause) {
+    if (cause instanceof ArtifactError) throw cause;
     const reason = Error.isError(cause) ? cause.message : String(cause);
     const { code, text } = EXPLANATIONS[errnoOf(cause)] ?? {
       code: 'IO' as const,

@@ -3,6 +3,7 @@ import {
   lstat,
   mkdir,
   mkdtemp,
+  open,
   readdir,
   readFile,
   rm,
@@ -124,6 +125,30 @@ describe('writeOutputFile', () => {
     expect({ bytes, read: read.toString() }).toEqual({ bytes: 3, read: 'abc' });
     expect((await lstat(path)).isFIFO()).toBe(true);
     expect(await readdir(folder)).toEqual(['pipe']);
+  });
+
+  test('a pipe that nobody reads yet, and one that is full, can be given up', async () => {
+    const path = join(folder, 'pipe');
+    expect(runTool(['mkfifo', path]).status).toBe(0);
+    const unread = AbortSignal.timeout(100);
+    await expect(writeOutputFile(path, bytesOf(['x']), { signal: unread })).rejects.toThrow();
+    // Open for both, so that there is a reader which reads nothing.
+    await using stalled = await open(path, 'r+');
+    const full = AbortSignal.timeout(200);
+    await expect(writeOutputFile(path, bytesOf(['x'.repeat(200_000)]), { signal: full })).rejects.toThrow();
+    expect((await stalled.stat()).isFIFO()).toBe(true);
+  });
+
+  test('more than a pipe holds comes through', async () => {
+    const path = join(folder, 'pipe');
+    expect(runTool(['mkfifo', path]).status).toBe(0);
+    const text = 'abcdefgh'.repeat(100_000);
+    const [bytes, read] = await Promise.all([
+      writeOutputFile(path, bytesOf([text, 'end'])),
+      readFile(path, 'utf8'),
+    ]);
+    expect(bytes).toBe(800_003);
+    expect(read === `${text}end`).toBe(true);
   });
 
   test('a device is written to, also behind a link', async () => {
