@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { ArtifactError, normalizeEntryPath } from '@waybill/core';
 
 /**
@@ -20,6 +21,20 @@ export function parseEntryPath(name: string, path: string): string {
 /** A folder of a version that was typed; empty for the top, which is also `.` and `/`. */
 export function parseFolder(name: string, path: string): string {
   return path.split('/').every((part) => part === '' || part === '.') ? '' : parseEntryPath(name, path);
+}
+
+/**
+ * A local file or folder that was typed, absolute. An empty one is refused: it comes of a shell variable that is not set,
+ * and would mean the current folder, which `checkout --force` would clear.
+ */
+export function parseLocalPath(
+  name: string,
+  { path, workingFolder }: { readonly path: string; readonly workingFolder: string },
+): string {
+  if (path !== '') return resolve(workingFolder, path);
+  throw new ArtifactError('INVALID_ARGUMENT', `${name} is empty; name a path, or . for the current folder`, {
+    details: { argument: name },
+  });
 }
 
 function wrongArgument(name: string, error: unknown): unknown {

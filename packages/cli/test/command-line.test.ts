@@ -110,6 +110,11 @@ const WRONG: readonly (readonly [argv: string, message: RegExp])[] = [
   ['put . --name demo --type t --into a/../..', /--into: .* climbs with/],
   ['cat demo /a', /PATH: entry path "\/a" is absolute/],
   ['cat demo .', /PATH: entry path "" is empty/],
+  ["checkout demo ''", /DIR is empty; name a path, or \. for/],
+  ["verify demo ''", /DIR is empty/],
+  ["get demo --root ''", /--root is empty/],
+  ["cat demo a -o ''", /--output is empty/],
+  ["manifest demo -o ''", /--output is empty/],
   ['ls demo ../x', /PREFIX: entry path "..\/x" climbs with/],
   ['ls --project a/b', /--project: project "a\/b" must be/],
   ['get', /missing required argument 'name'/],
@@ -120,7 +125,7 @@ const WRONG: readonly (readonly [argv: string, message: RegExp])[] = [
   ['ls --limit 0', /--limit is "0"; use a whole number/],
   ['ls --limit 1e3', /--limit is "1e3"/],
   ['ls --after abc', /--after is "abc"/],
-  ['manifest demo --format csv', /manifest format "csv" is unknown/],
+  ['manifest demo --format csv', /--format: manifest format "csv" is unknown/],
   ['manifest demo --format ndjson --json', /--json promises one JSON object/],
   ['alias add demo best', /does not say which version/],
   ['alias add demo:v0 v1', /alias "v1" is reserved/],
@@ -133,7 +138,8 @@ const WRONG: readonly (readonly [argv: string, message: RegExp])[] = [
 
 describe('wrong usage', () => {
   test.for(WRONG)('%s', async ([line, message]) => {
-    const argv = line.split(' ');
+    // '' stands for an empty word.
+    const argv = line.split(' ').map((word) => (word === "''" ? '' : word));
     const { exitCode, stdout, stderr } = await runFaked(argv);
     expect({ exitCode, stdout: line.endsWith('--json') ? '' : stdout }).toEqual({ exitCode: 2, stdout: '' });
     if (!line.endsWith('--json')) expect(stderr).toMatch(message);

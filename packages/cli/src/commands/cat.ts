@@ -1,8 +1,7 @@
-import { resolve } from 'node:path';
 import { parseVersionRef } from '@waybill/core';
 import type { CatResult } from '@waybill/operations';
 import type { Command } from 'commander';
-import { parseEntryPath } from '../check-argument.ts';
+import { parseEntryPath, parseLocalPath } from '../check-argument.ts';
 import { finishCommand, type RunAction } from '../command-definition.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT_CODES, type ExitCode } from '../exit-codes.ts';
@@ -40,10 +39,13 @@ async function runCat(
   const { signal, workingFolder } = context;
   const ref = parseVersionRef(name, context.config.names);
   const entryPath = parseEntryPath('PATH', path);
+  const file =
+    flags.output === undefined
+      ? undefined
+      : parseLocalPath('--output', { path: flags.output, workingFolder });
   const ports = await context.open();
   const { catEntry } = await import('@waybill/operations');
   const found = await catEntry(ports, { ref, path: entryPath }, { signal });
-  const file = flags.output === undefined ? undefined : resolve(workingFolder, flags.output);
   if (context.json) {
     await reportJson(context, found, file);
   } else if (file !== undefined) {

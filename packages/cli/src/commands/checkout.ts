@@ -1,6 +1,6 @@
-import { resolve } from 'node:path';
 import { parseVersionRef } from '@waybill/core';
 import type { Command } from 'commander';
+import { parseLocalPath } from '../check-argument.ts';
 import { finishCommand, type RunAction } from '../command-definition.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT_CODES, type ExitCode } from '../exit-codes.ts';
@@ -34,12 +34,13 @@ async function runCheckout(
   { name, dir, flags }: { name: string; dir: string; flags: CheckoutFlags },
 ): Promise<ExitCode> {
   const ref = parseVersionRef(name, context.config.names);
+  const root = parseLocalPath('DIR', { path: dir, workingFolder: context.workingFolder });
   const ports = await context.open({ startThreads: true });
   const { checkoutVersion } = await import('@waybill/operations');
   using display = await context.openProgress();
   const result = await checkoutVersion(
     ports,
-    { ref, root: resolve(context.workingFolder, dir), force: flags.force === true },
+    { ref, root, force: flags.force === true },
     { signal: context.signal, onProgress: showOperation(display) },
   );
   display.clear();

@@ -1,7 +1,8 @@
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { parseVersionRef, type VersionRecord } from '@waybill/core';
 import type { GetResult } from '@waybill/operations';
 import type { Command } from 'commander';
+import { parseLocalPath } from '../check-argument.ts';
 import { collect, finishCommand, type RunAction } from '../command-definition.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT_CODES, type ExitCode } from '../exit-codes.ts';
@@ -34,14 +35,17 @@ export function defineGet(command: Command, run: RunAction): void {
 async function runGet(context: CommandContext, name: string, flags: GetFlags): Promise<ExitCode> {
   const ref = parseVersionRef(name, context.config.names);
   const only = flags.only ?? [];
+  const { signal, workingFolder } = context;
+  const given =
+    flags.root === undefined ? undefined : parseLocalPath('--root', { path: flags.root, workingFolder });
   const ports = await context.open({ startThreads: true });
   const { getVersion, resolveVersion } = await import('@waybill/operations');
-  const { signal, workingFolder } = context;
   // The default folder carries the version's number, which an alias does not tell.
   const folder = flags.root ?? defaultRoot(await resolveVersion(ports, ref, { signal }));
   using display = await context.openProgress();
   const options = { signal, onProgress: showOperation(display) };
-  const result = await getVersion(ports, { ref, root: resolve(workingFolder, folder), only }, options);
+  const target = given ?? join(workingFolder, folder);
+  const result = await getVersion(ports, { ref, root: target, only }, options);
   display.clear();
   if (context.json) {
     const { root, entries, bytes, skipped } = result;

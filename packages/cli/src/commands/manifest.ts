@@ -1,8 +1,9 @@
 import { createReadStream } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { ArtifactError, parseVersionRef } from '@waybill/core';
 import type { ManifestFormat } from '@waybill/operations';
 import type { Command } from 'commander';
+import { parseLocalPath } from '../check-argument.ts';
 import { finishCommand, type RunAction } from '../command-definition.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT_CODES, type ExitCode } from '../exit-codes.ts';
@@ -40,9 +41,13 @@ export function defineManifest(command: Command, run: RunAction): void {
 }
 
 async function runManifest(context: CommandContext, name: string, flags: ManifestFlags): Promise<ExitCode> {
-  const { signal, output, report } = context;
+  const { signal, output, report, workingFolder } = context;
   const ref = parseVersionRef(name, context.config.names);
   const format = parseFormat(flags);
+  const file =
+    flags.output === undefined
+      ? undefined
+      : parseLocalPath('--output', { path: flags.output, workingFolder });
   const ports = await context.open();
   const { exportManifest, resolveVersion } = await import('@waybill/operations');
   const version = await resolveVersion(ports, ref, { signal });
@@ -51,12 +56,11 @@ async function runManifest(context: CommandContext, name: string, flags: Manifes
   using display = await context.openProgress();
   const options = { signal, onProgress: showOperation(display) };
   const chunks = exportManifest(ports, { ref: fixed, format }, options);
-  if (flags.output === undefined) {
+  if (file === undefined) {
     const whole = context.json ? readAhead(chunks, { folder: ports.scratchFolder, signal }) : chunks;
     for await (const chunk of whole) await output.write(chunk);
     return EXIT_CODES.done;
   }
-  const file = resolve(context.workingFolder, flags.output);
   const bytes = await writeOutputFile(file, chunks, { signal });
   display.clear();
   if (context.json) {
@@ -65,7 +69,7 @@ async function runManifest(context: CommandContext, name: string, flags: Manifes
   } else {
     const content = `${formatCounted(version.entryCount, 'entry', 'entries')}, ${formatBytes(bytes)}`;
     await output.write(
-      `${versionName(version)}: ${format} manifest in ${displayPath(flags.output)}, ${content}\n`,
+      `${versionName(version)}: ${format} manifest in ${displayPath(flags.output ?? file)}, ${content}\n`,
     );
   }
   return EXIT_CODES.done;
@@ -89,7 +93,7 @@ function parseFormat({ format: text, output, json }: ManifestFlags): ManifestFor
   if (format === undefined) {
     throw new ArtifactError(
       'INVALID_ARGUMENT',
-      `manifest format ${JSON.stringify(text)} is unknown; use one of ${FORMATS.join(', ')}`,
+      `--format: manifest format ${JSON.stringify(text)} is unknown; use one of ${FORMATS.join(', ')}`,
     );
   }
   if (json === true && output === undefined && format !== 'wandb-json') {

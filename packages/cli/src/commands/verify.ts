@@ -1,7 +1,7 @@
-import { resolve } from 'node:path';
 import { parseVersionRef } from '@waybill/core';
 import type { TreeDifference, VerifyResult } from '@waybill/operations';
 import type { Command } from 'commander';
+import { parseLocalPath } from '../check-argument.ts';
 import { finishCommand, type RunAction } from '../command-definition.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT_CODES, type ExitCode } from '../exit-codes.ts';
@@ -35,15 +35,12 @@ async function runVerify(
   { name, dir }: { name: string; dir: string },
 ): Promise<ExitCode> {
   const ref = parseVersionRef(name, context.config.names);
+  const root = parseLocalPath('DIR', { path: dir, workingFolder: context.workingFolder });
   const ports = await context.open({ startThreads: true });
   const { verifyVersion } = await import('@waybill/operations');
   using display = await context.openProgress();
   const stream = new ResultStream(
-    verifyVersion(
-      ports,
-      { ref, root: resolve(context.workingFolder, dir) },
-      { signal: context.signal, onProgress: showOperation(display) },
-    ),
+    verifyVersion(ports, { ref, root }, { signal: context.signal, onProgress: showOperation(display) }),
   );
   if (context.json) {
     await reportJson(context, { stream, scratchFolder: () => ports.scratchFolder });
