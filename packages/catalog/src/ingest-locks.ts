@@ -58,10 +58,15 @@ function acquire(lock: { folder: string; ingestId: string }): AsyncDisposable | 
   return {
     [Symbol.asyncDispose]: async () => {
       if (!held.delete(database)) return;
-      underGuard(lock.folder, () => {
-        rmSync(path, { force: true });
-        database.close();
-      });
+      try {
+        underGuard(lock.folder, () => {
+          rmSync(path, { force: true });
+          database.close();
+        });
+      } catch {
+        // The file stays behind, say on a full disk: one that nobody has locked is as good as none.
+        if (database.isOpen) database.close();
+      }
     },
   };
 }

@@ -36,7 +36,7 @@ export const DIFF_UNITS: StepUnits = { compare: ENTRIES };
 export function showIngest(display: ProgressDisplay): (progress: IngestProgress) => void {
   const window = new RateWindow();
   return (progress) => {
-    const { files, bytes, planned, plannedFiles, state } = progress;
+    const { files, bytes, bytesTotal, planned, plannedFiles, state } = progress;
     window.add({ atMs: display.nowMs, items: files, bytes });
     const doing = DOING[state];
     display.show(doing, () => {
@@ -47,6 +47,7 @@ export function showIngest(display: ProgressDisplay): (progress: IngestProgress)
         items: files,
         itemsTotal: planned && moving ? plannedFiles : undefined,
         bytes,
+        bytesTotal: moving ? bytesTotal : undefined,
         window: moving ? window : undefined,
       });
     });
@@ -71,6 +72,7 @@ export function showOperation(
         items: progress.done,
         itemsTotal: progress.total,
         bytes: progress.bytesDone,
+        bytesTotal: progress.bytesTotal,
         window,
       }),
     );
@@ -83,11 +85,14 @@ interface ProgressLine {
   readonly items: number;
   readonly itemsTotal: number | undefined;
   readonly bytes: number;
+  /** Tells better than the items what is left, as soon as it is known: they may be large and few. */
+  readonly bytesTotal: number | undefined;
   /** Absent: no speed is shown. */
   readonly window: RateWindow | undefined;
 }
 
-export function progressLine({ doing, unit, items, itemsTotal, bytes, window }: ProgressLine): string {
+export function progressLine(line: ProgressLine): string {
+  const { doing, unit, items, itemsTotal, bytes, window } = line;
   const [one, many] = unit;
   const total = itemsTotal === undefined ? '' : ` of ${formatCount(itemsTotal)}`;
   const parts = [`${doing} ${formatCount(items)}${total} ${(itemsTotal ?? items) === 1 ? one : many}`];
@@ -95,8 +100,22 @@ export function progressLine({ doing, unit, items, itemsTotal, bytes, window }: 
   const { itemsPerSecond, bytesPerSecond } = window?.rates() ?? { itemsPerSecond: 0, bytesPerSecond: 0 };
   if (itemsPerSecond > 0) parts.push(`${formatCount(Math.round(itemsPerSecond))} ${many}/s`);
   if (bytesPerSecond > 0) parts.push(`${formatBytes(Math.round(bytesPerSecond))}/s`);
-  if (itemsPerSecond > 0 && itemsTotal !== undefined) {
-    parts.push(`${formatSeconds(Math.max(0, itemsTotal - items) / itemsPerSecond)} left`);
-  }
+  const leftSeconds = secondsLeft(line, { itemsPerSecond, bytesPerSecond });
+  if (leftSeconds !== undefined) parts.push(`${formatSeconds(leftSeconds)} left`);
   return parts.join(', ');
+}
+
+/** The longer of what items and bytes say. */
+function secondsLeft(
+  { items, itemsTotal, bytes, bytesTotal }: ProgressLine,
+  speed: { itemsPerSecond: number; bytesPerSecond: number },
+): number | undefined {
+  const left = [
+    [itemsTotal, items, speed.itemsPerSecond],
+    [bytesTotal, bytes, speed.bytesPerSecond],
+  ] as const;
+  const seconds = left.flatMap(([total, done, perSecond]) =>
+    total === undefined || perSecond <= 0 ? [] : [Math.max(0, total - done) / perSecond],
+  );
+  return seconds.length === 0 ? undefined : Math.max(...seconds);
 }

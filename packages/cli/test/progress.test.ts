@@ -70,6 +70,7 @@ describe('progress lines', () => {
       unit: ['file', 'files'],
       items: 1_000,
       bytes: 20 * MIB,
+      bytesTotal: undefined,
       window,
     } as const;
     expect(progressLine({ ...line, itemsTotal: undefined })).toBe(
@@ -77,6 +78,10 @@ describe('progress lines', () => {
     );
     expect(progressLine({ ...line, itemsTotal: 31_000 })).toBe(
       'reading 1,000 of 31,000 files, 20.0 MiB, 500 files/s, 10.0 MiB/s, 1:00 left',
+    );
+    // A few large files are what is waited for, not the many small ones.
+    expect(progressLine({ ...line, itemsTotal: 1_001, bytesTotal: 1_220 * MIB })).toBe(
+      'reading 1,000 of 1,001 files, 20.0 MiB, 500 files/s, 10.0 MiB/s, 2:00 left',
     );
   });
 

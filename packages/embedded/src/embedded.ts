@@ -1,4 +1,4 @@
-import { mkdirSync, realpathSync } from 'node:fs';
+import { mkdirSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createIngestLocks, openSqliteCatalog } from '@waybill/catalog';
 import { ArtifactError, type HashPool } from '@waybill/core';
@@ -125,12 +125,12 @@ function makeHome(home: string): void {
   try {
     mkdirSync(home, { recursive: true });
   } catch (cause) {
+    const isFile = statSync(home, { throwIfNoEntry: false })?.isDirectory() === false;
+    const problem = isFile ? 'is a file' : 'cannot be made';
     throw new ArtifactError(
-      'PERMISSION',
-      `the home folder ${home} cannot be made; set WAYBILL_HOME to a folder of yours`,
-      {
-        cause,
-      },
+      isFile ? 'INVALID_ARGUMENT' : 'PERMISSION',
+      `the home folder ${home} ${problem}; set WAYBILL_HOME to a folder of yours`,
+      { cause, details: { subject: home } },
     );
   }
 }

@@ -1,4 +1,5 @@
 import {
+  type ArtifactError,
   type IngestRecord,
   type IngestState,
   LIMITS,
@@ -8,6 +9,7 @@ import {
 import { type FailedIn, failureRecord } from './failure-record.ts';
 import { finalizeIngest, lostIngest, sweepStaging } from './finalize.ts';
 import type { IngestContext } from './ingest-context.ts';
+import { watchIngest } from './ingest-watch.ts';
 import { LargeFileQueue } from './large-file-queue.ts';
 import type { PipelinePorts } from './pipeline-ports.ts';
 import { planShards } from './plan.ts';
@@ -50,6 +52,11 @@ export async function executeIngest(
     }),
     onNewShards: (shards) => queue.add(shards.map(({ shardId }) => shardId)),
   };
+  let lost: { error: ArtifactError } | undefined;
+  using _watch = watchIngest(context, (error) => {
+    lost = { error };
+    failed.abort(error);
+  });
   try {
     await runShards(context, { queue, fail: (error) => failed.abort(error) });
     // The threads have nothing else to do while the manifest is made.
@@ -57,7 +64,9 @@ export async function executeIngest(
     await sweepStaging(context);
     const ended = (await ports.catalog.getIngest(ingest.ingestId)) ?? ingest;
     return { version, created, ingest: ended };
-  } catch (error) {
+  } catch (failure) {
+    // A thread that is stopped for it knows no more than that.
+    const error = lost?.error ?? failure;
     // Where the catalog does not take the record either, the error that started it says more than its refusal.
     await recordFailure(context, error, options.signal).catch(() => undefined);
     throw error;

@@ -57,9 +57,13 @@ async function assertFolder(folder: string): Promise<void> {
     if (hasErrno(error, 'ENOENT')) return;
     if (!hasErrno(error, 'ENOTDIR')) throw fileError(error, `open the store in folder ${folder}`, folder);
   }
-  throw new ArtifactError('INVALID_ARGUMENT', `the store ${folder} is not a folder; name a folder`, {
-    details: { subject: folder },
-  });
+  throw new ArtifactError(
+    'INVALID_ARGUMENT',
+    `the store ${folder} is not a folder; set WAYBILL_STORE to a folder`,
+    {
+      details: { subject: folder },
+    },
+  );
 }
 
 class FolderStore implements BlobStore {

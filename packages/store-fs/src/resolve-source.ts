@@ -38,7 +38,7 @@ export async function resolveSource(
     mode,
     given,
     path: real,
-    into: /^(?:\.?\/*)*$/.test(options.into) ? '' : normalizeEntryPath(options.into),
+    into: /^(?:\.?\/)*\.?$/.test(options.into) ? '' : normalizeEntryPath(options.into),
   };
 }
 

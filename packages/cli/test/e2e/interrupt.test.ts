@@ -94,12 +94,14 @@ test('after kill -9 it is resumable too; a second Ctrl-C ends at once; cancel gi
 });
 
 test('a put that is cancelled from elsewhere is over, and is not told to resume', async () => {
-  // Long enough to be met alive, and no longer: the file is read to its end before the cancel is seen.
-  await truncate(sandbox.path('long'), 3 * GIB);
+  // A minute and more of hashing in one file: the cancel is noticed in the middle of it.
+  await truncate(sandbox.path('long'), 64 * GIB);
+  const startedMs = performance.now();
   const running = sandbox.start(putLong());
   const { id: ingest } = await liveIngest();
   expect(await sandbox.text('cancel', ingest)).toBe(`ingest ${ingest} was told to stop\n`);
   const stopped = await running.result;
+  expect(performance.now() - startedMs).toBeLessThan(20_000);
   expect(stopped).toMatchObject({ exitCode: 1, signal: null });
   expect(stopped.stderr).toMatch(new RegExp(`${ingest} was cancelled`));
   expect(stopped.stderr).not.toContain('goes on from here');
