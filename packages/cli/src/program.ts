@@ -10,7 +10,7 @@ Environment:
   WAYBILL_PROJECT   project of names that give none (default: default)
   WAYBILL_LOG       silent, error, warn (default), info or debug; logs go to standard error
   WAYBILL_THREADS   threads that compute (default: the CPUs this process may use)
-  TMPDIR            folder for intermediate files of large operations (default: /tmp)
+  TMPDIR            folder for intermediate files of large operations (default: the system's)
 
 Exit codes:
   0 done   1 failed   2 wrong usage   3 not found   4 verification failed   5 conflict

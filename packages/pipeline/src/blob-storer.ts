@@ -204,7 +204,9 @@ export class BlobStorer implements AsyncDisposable {
     this.#ports.faults.reach('shard.object.publish');
     await object.draft.publish(key, options);
     this.#ports.faults.reach('shard.object.record');
-    await this.#ports.index.recordObject({ objectId, entity, algorithm, sizeBytes, blobs: rows }, options);
+    // Without the signal: what has been published is recorded even by an ingest that was stopped meanwhile, or its
+    // bytes would be stored twice, and take room until the next collection.
+    await this.#ports.index.recordObject({ objectId, entity, algorithm, sizeBytes, blobs: rows });
     for (let row = 0; row < rows.lengths.length; row++) this.#settle(digestKey(rows.digests, row));
     this.#blobsStored += rows.lengths.length;
     this.#bytesStored += rows.lengths.reduce((sum, length) => sum + length, 0);

@@ -1,20 +1,8 @@
 import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Embedded } from '@waybill/embedded';
 import { ingest, resumeIngest } from '@waybill/pipeline';
 import { expect, it } from 'vitest';
-import { openWorkshop } from './workshop.ts';
-
-/** Ctrl-C at the n-th time a place is reached. */
-function stopAt(ports: Embedded, place: { name: string; time: number }): [Embedded, AbortSignal] {
-  const stopped = new AbortController();
-  let left = place.time;
-  const reach = (point: string): void => {
-    if (point === place.name && --left === 0) stopped.abort();
-  };
-  const stopping = Object.create(ports, { faults: { value: { reach } } }) as Embedded;
-  return [stopping, stopped.signal];
-}
+import { openWorkshop, stopAt } from './workshop.ts';
 
 it.each([2, 3, 4, 5])(
   'stopped before shard %i is added, resumed: all that is left out is listed once',

@@ -4,7 +4,7 @@ import { ArtifactError, encodeError, type IngestRecord, type IngestState, LIMITS
 import { cancelIngest, ingest, listInterrupted, resumeIngest } from '@waybill/pipeline';
 import { describe, expect, it } from 'vitest';
 import { withPorts } from './patched.ts';
-import { failOnceAt, openWorkshop, type Workshop } from './workshop.ts';
+import { failOnceAt, openWorkshop, stopAt, type Workshop } from './workshop.ts';
 
 const REF = { entity: 'local', project: 'default', name: 'data', alias: 'latest' };
 
@@ -312,3 +312,16 @@ describe('what goes wrong', () => {
     await expect(ingest(broken, shop.request())).rejects.toThrow('the first error');
   });
 });
+
+it.each([0, LIMITS.largeFileBytes])(
+  'what was published before a stop is not stored again (%i bytes more)',
+  async (more) => {
+    await using shop = await openWorkshop();
+    shop.write({ file: Buffer.alloc(100 + more, 'x') });
+    const [stopping, signal] = stopAt(shop.ports, { name: 'shard.object.record', time: 1 });
+    await expect(ingest(stopping, shop.request(), { signal })).rejects.toMatchObject({ code: 'CANCELLED' });
+    const request = shop.request({ options: { ...shop.request().options, useStatCache: false } });
+    const again = await ingest(shop.ports, request);
+    expect(again).toMatchObject({ created: true, ingest: { stats: { filesHashed: 1, blobsStored: 0 } } });
+  },
+);

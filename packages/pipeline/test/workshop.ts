@@ -65,3 +65,14 @@ export function failOnceAt(ports: Embedded, name: string): Embedded {
   };
   return Object.create(ports, { faults: { value: faults } }) as Embedded;
 }
+
+/** Ctrl-C at the n-th time a place is reached. */
+export function stopAt(ports: Embedded, place: { name: string; time: number }): [Embedded, AbortSignal] {
+  const stopped = new AbortController();
+  let left = place.time;
+  const reach = (point: string): void => {
+    if (point === place.name && --left === 0) stopped.abort();
+  };
+  const stopping = Object.create(ports, { faults: { value: { reach } } }) as Embedded;
+  return [stopping, stopped.signal];
+}
