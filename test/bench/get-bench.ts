@@ -12,11 +12,12 @@ export async function runGetBench(options: BenchOptions): Promise<BenchRow[]> {
   const tree = makeFiles(options.folder, { count, sizeBytes: 4_096 });
   const ours: number[] = [];
   const peer: number[] = [];
-  await inFreshFolder(options, async (home) => {
+  await inFreshFolder(options, async (folder) => {
+    const home = join(folder, 'home');
     await runWaybill(['put', tree, '--name', 'bench', '--type', 'dataset', '--json'], home);
     for (let round = 0; round < options.rounds; round++) {
-      const got = join(home, 'got');
-      const copied = join(home, 'copied');
+      const got = join(folder, 'got');
+      const copied = join(folder, 'copied');
       ours.push(count / (await runWaybill(['get', 'bench', '--root', got, '--json'], home)).seconds);
       rmSync(got, { recursive: true });
       peer.push(count / (await runProcess('cp', ['-r', tree, copied])).seconds);
