@@ -1,6 +1,6 @@
-#!/usr/bin/env -S MALLOC_ARENA_MAX=2 node --max-semi-space-size=6
-// Both keep the memory of large ingests down, and cannot be set any later than here. By default V8 lets garbage of
-// short-lived objects grow to 48 MB and more before it looks at it, and glibc keeps freed memory for each thread apart.
+#!/usr/bin/env -S MALLOC_ARENA_MAX=2 node --max-semi-space-size=5 --max-old-space-size=512
+// These keep the memory of large ingests down, and cannot be set any later than here. By default V8 lets garbage grow in
+// proportion to what it may take of the machine, and glibc keeps freed memory for each thread apart.
 //
 // Only old syntax here, no static imports, no top-level await: a Node.js too old for the rest of Waybill must
 // still be able to parse this file, so that it can say what is missing instead of throwing a syntax error.

@@ -29,7 +29,7 @@ const IDLE_TIMEOUT_MS = 1_000;
  * What a thread holds is bounded by budgets far below this. Told so, V8 collects garbage of the old generation sooner:
  * it waits for growth in proportion to what it may have.
  */
-const OLD_GENERATION_MB = 192;
+const OLD_GENERATION_MB = 128;
 /**
  * Measured with tasks that allocate: 33 MB for each thread, 57 with V8's default and no faster. Less than 7 makes threads
  * five times slower and larger, because short-lived objects then end up in the old generation.

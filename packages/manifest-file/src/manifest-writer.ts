@@ -27,9 +27,12 @@ export class ManifestWriter {
   readonly #parquet: ParquetWriter;
   #pending: Entry[] = [];
   #lastPath: Uint8Array | undefined;
+  readonly #rowsOfGroup: (index: number) => number;
   #footer: Omit<ManifestRef, 'key'> | undefined;
 
-  constructor() {
+  /** @param sizes rows of the n-th row group; for tests */
+  constructor(sizes: (index: number) => number = rowsOfGroup) {
+    this.#rowsOfGroup = sizes;
     this.#parquet = new ParquetWriter({
       writer: this.#sink,
       schema: MANIFEST_SCHEMA,
@@ -46,7 +49,7 @@ export class ManifestWriter {
   add(entries: readonly Entry[]): Uint8Array[] {
     const complete: Uint8Array[] = [];
     for (let from = 0; from < entries.length; ) {
-      const groupRows = rowsOfGroup(this.#parquet.row_groups.length);
+      const groupRows = this.#rowsOfGroup(this.#parquet.row_groups.length);
       const to = Math.min(entries.length, from + groupRows - this.#pending.length);
       const room = from === 0 && to === entries.length ? entries : entries.slice(from, to);
       this.#pending.push(...room);
