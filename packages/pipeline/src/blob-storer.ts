@@ -27,6 +27,9 @@ interface StorerPorts {
   readonly faults: FaultPoints;
 }
 
+/** Bytes written into a pack after which the disk is told to begin with them. */
+const FLUSH_BYTES = 8_388_608;
+
 /** The attempt at a shard that stores. */
 interface Owner {
   readonly entity: string;
@@ -41,6 +44,7 @@ interface OpenPack {
   readonly draft: ObjectDraft;
   readonly rows: BlobRows[];
   usedBytes: number;
+  unflushedBytes: number;
 }
 
 /**
@@ -122,7 +126,11 @@ export class BlobStorer implements AsyncDisposable {
 
   /** Records what a batch has put into its regions; packs that are full are sealed meanwhile. */
   written(regions: readonly PackedRegion[]): void {
-    for (const region of regions) this.#packs.get(region.packIndex)?.rows.push(region.blobs);
+    for (const region of regions) {
+      const pack = this.#packs.get(region.packIndex);
+      pack?.rows.push(region.blobs);
+      if (pack !== undefined) flushNow(pack, region.blobs);
+    }
     for (const pack of this.#packs.values()) if (pack !== this.#current) this.#sealLater(pack);
   }
 
@@ -161,7 +169,7 @@ export class BlobStorer implements AsyncDisposable {
     this.#ports.faults.reach('shard.pack.open');
     const { entity, ingestId } = this.#owner;
     const draft = await this.#ports.store.createDraft({ entity, ingestId, signal: this.#signal });
-    const pack = { index: this.#nextPack++, draft, rows: [], usedBytes: 0 };
+    const pack = { index: this.#nextPack++, draft, rows: [], usedBytes: 0, unflushedBytes: 0 };
     this.#packs.set(pack.index, pack);
     return pack;
   }
@@ -216,6 +224,14 @@ export class BlobStorer implements AsyncDisposable {
     this.#reserved.delete(key);
     this.#storing.settle(key);
   }
+}
+
+/** The disk works while files are hashed, not only when the pack is full. */
+function flushNow(pack: OpenPack, blobs: BlobRows): void {
+  for (const length of blobs.lengths) pack.unflushedBytes += length;
+  if (pack.unflushedBytes < FLUSH_BYTES) return;
+  pack.unflushedBytes = 0;
+  pack.draft.flush();
 }
 
 /** A raw digest as a short string, for sets. */

@@ -19,6 +19,8 @@ const FILES_PER_TASK = 32;
  */
 const LANES_GAIN = 4;
 
+const FLUSH_EVERY_MS = 250;
+
 /** A hashed large file, and the copy that was made of exactly the bytes hashed. */
 export interface LargeOutcome {
   readonly result: LargeResult;
@@ -111,6 +113,7 @@ export class LargeFileQueue {
         const draftPath = drafts[index]?.path;
         return draftPath === undefined ? { ...file, counter } : { ...file, counter, draftPath };
       });
+      using _flushing = flushRegularly(drafts);
       const output = await this.#pool.run(
         'ingestLarge',
         { ...first.context, files },
@@ -150,6 +153,16 @@ export class LargeFileQueue {
       waiting.settled.resolve({ result, draft: undefined });
     }
   }
+}
+
+/** The disk works while files are hashed, not only when they are whole. */
+function flushRegularly(drafts: readonly (ObjectDraft | undefined)[]): Disposable {
+  const flushAll = (): void => {
+    for (const draft of drafts) draft?.flush();
+  };
+  const timer = setInterval(flushAll, FLUSH_EVERY_MS);
+  timer.unref();
+  return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
 function sameContext(a: BatchContext, b: BatchContext): boolean {

@@ -39,6 +39,7 @@ function queueOver(options: { cpus: number; hash: (input: IngestLargeInput) => L
     drafts.add(path);
     return {
       path,
+      flush: () => undefined,
       publish: async () => undefined,
       [Symbol.asyncDispose]: async () => void drafts.delete(path),
     };

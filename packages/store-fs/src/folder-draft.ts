@@ -12,15 +12,22 @@ export class FolderDraft implements ObjectDraft {
   readonly path: string;
   readonly #writer: ObjectWriter;
   #spent = false;
+  #flushing: Promise<void> | undefined;
 
   constructor(path: string, writer: ObjectWriter) {
     this.path = path;
     this.#writer = writer;
   }
 
+  flush(): void {
+    if (this.#spent || this.#flushing !== undefined) return;
+    this.#flushing = this.#flush();
+  }
+
   async publish(key: ObjectKey, options: CallOptions = {}): Promise<void> {
     invariant(!this.#spent, 'draft-spent', `draft ${this.path} was published already`);
     throwIfCancelled(options.signal);
+    await this.#flushing;
     await this.#writer.publish(this.path, key);
     this.#spent = true;
   }
@@ -28,6 +35,13 @@ export class FolderDraft implements ObjectDraft {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#spent) return;
     this.#spent = true;
+    await this.#flushing;
     await this.#writer.remove(this.path);
+  }
+
+  async #flush(): Promise<void> {
+    // Publishing syncs the file again, and fails if this did.
+    await this.#writer.sync(this.path).catch(() => undefined);
+    this.#flushing = undefined;
   }
 }

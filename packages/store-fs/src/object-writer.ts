@@ -57,17 +57,22 @@ export class ObjectWriter {
     }
   }
 
+  /** Makes the bytes of a file durable, not its name. Errors are the system's. */
+  async sync(path: string): Promise<void> {
+    const file = await this.#disk.openFile(path);
+    try {
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  }
+
   /** Makes a filled draft the object `key`. When it fails the draft may still be there. */
   async publish(draftPath: string, key: ObjectKey): Promise<void> {
     const path = objectPath(this.#folder, key);
     let placed = false;
     try {
-      const file = await this.#disk.openFile(draftPath);
-      try {
-        await file.sync();
-      } finally {
-        await file.close();
-      }
+      await this.sync(draftPath);
       await this.#folders.ensure(dirname(path));
       placed = await moveIntoPlace(this.#disk, draftPath, path);
       if (!placed) throw this.#exists(key);

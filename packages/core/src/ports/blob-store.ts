@@ -62,6 +62,8 @@ export interface BlobStore extends AsyncDisposable {
 export interface ObjectDraft extends AsyncDisposable {
   /** Absolute path of the local file; exists, empty, writable. */
   readonly path: string;
+  /** Begins to make durable what was written so far, beside other work; what goes wrong shows when it is published. */
+  flush(): void;
   /** Makes the file's bytes durable as the object `key`. The draft is spent afterwards. */
   publish(key: ObjectKey, options?: CallOptions): Promise<void>;
 }
