@@ -4,7 +4,7 @@ import { type ByteSource, bytesSource } from './byte-source.ts';
 import { assertStored, etagOf, headObject } from './object-requests.ts';
 import type { S3Answer, S3Client } from './s3-client.ts';
 import { brokenAnswer, failureOfAnswer } from './s3-failure.ts';
-import { encodeXmlText, xmlText } from './scan-xml.ts';
+import { encodeXmlText, xmlElements, xmlText } from './scan-xml.ts';
 
 /** Parts of one object on their way at the same time. */
 const PARTS_IN_FLIGHT = 4;
@@ -57,11 +57,36 @@ async function createUpload(
     method: 'POST',
     query: [['uploads', '']],
   } as const;
-  return client.send(request, async ({ body }) => {
-    const uploadId = xmlText(await body.text(), 'UploadId');
-    if (uploadId === undefined || uploadId === '') throw brokenAnswer('the answer names no upload');
-    return uploadId;
+  const { uploadId, attempt } = await client.send(request, async (answer) => {
+    const found = xmlText(await answer.body.text(), 'UploadId');
+    if (found === undefined || found === '') throw brokenAnswer('the answer names no upload');
+    return { uploadId: found, attempt: answer.attempt };
   });
+  if (attempt > 1) await abortOtherUploads(client, { ...call, uploadId });
+  return uploadId;
+}
+
+/** An attempt whose answer was lost may have begun an upload nobody knows. Nobody else writes under our key. */
+async function abortOtherUploads(
+  client: S3Client,
+  mine: { key: ObjectKey; uploadId: string; signal: AbortSignal | undefined },
+): Promise<void> {
+  const request = {
+    operation: `look for uploads of object ${mine.key}`,
+    signal: mine.signal,
+    method: 'GET',
+    query: [
+      ['uploads', ''],
+      ['prefix', client.location.prefix + mine.key],
+    ],
+  } as const;
+  const xml = await client.send(request, ({ body }) => body.text());
+  for (const element of xmlElements(xml, 'Upload')) {
+    const uploadId = xmlText(element, 'UploadId');
+    const isOfKey = xmlText(element, 'Key') === client.location.prefix + mine.key;
+    if (uploadId === undefined || uploadId === mine.uploadId || !isOfKey) continue;
+    await abortUpload({ client, key: mine.key, uploadId });
+  }
 }
 
 /** The first failure ends the others; all have ended when this does. */
@@ -172,7 +197,7 @@ function completionDocument(parts: readonly StoredPart[]): string {
 }
 
 /** The failure that led here says more than one of giving up, so that is kept quiet. */
-async function abortUpload({ client, key, uploadId }: Upload): Promise<void> {
+async function abortUpload({ client, key, uploadId }: Omit<Upload, 'signal'>): Promise<void> {
   const request = {
     key,
     signal: AbortSignal.timeout(ABORT_TIMEOUT_MS),

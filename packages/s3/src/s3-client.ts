@@ -11,7 +11,7 @@ import { encodeQuery, encodeUriPath, type Query } from './uri-encoding.ts';
 const CONNECT_TIMEOUT_MS = 10_000;
 /** Until the first byte of an answer, and between two bytes of it. Completing a large upload takes minutes. */
 const ANSWER_TIMEOUT_MS = 120_000;
-const KEEP_ALIVE_MS = 20_000;
+const KEEP_ALIVE_MS = 10_000;
 const ERROR_BODY_CHARS_MAX = 65_536;
 /** For a server that has never answered: a wrong address should not take half a minute to say so. */
 const ATTEMPTS_BEFORE_FIRST_ANSWER = 3;
@@ -144,8 +144,11 @@ export class S3Client implements AsyncDisposable {
     { attempt, read }: { attempt: number; read: (answer: S3Answer) => Promise<T> },
   ): Promise<T> {
     using permit: Permit = await this.limiter.acquire(request.signal);
+    let body: S3Answer['body'] | undefined;
     try {
-      const { statusCode: status, headers, body } = await this.#dispatch(request);
+      const answer = await this.#dispatch(request);
+      const { statusCode: status, headers } = answer;
+      ({ body } = answer);
       this.#wasAnswered = true;
       const isWanted = (status >= 200 && status < 300) || request.statuses?.includes(status) === true;
       if (!isWanted) throw await failureOf({ status, headers, body });
@@ -153,6 +156,7 @@ export class S3Client implements AsyncDisposable {
       permit.succeeded();
       return result;
     } catch (error) {
+      if (body !== undefined) discard(body);
       const failure = error instanceof S3Failure || error instanceof ArtifactError ? error : asFailure(error);
       if (failure instanceof S3Failure && failure.overloaded) permit.overloaded();
       throw failure;
@@ -199,6 +203,11 @@ type RequestBody = NonNullable<Dispatcher.DispatchOptions['body']>;
 /** undici takes iterables as bodies; its types do not say so. */
 function asBody(source: ByteSource): RequestBody {
   return source.open() as RequestBody;
+}
+
+/** What nobody reads any more would hold its socket. */
+function discard(body: S3Answer['body']): void {
+  body.on('error', () => undefined).destroy();
 }
 
 /** Errors of our own that came through undici keep their meaning. */

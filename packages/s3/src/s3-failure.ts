@@ -46,7 +46,7 @@ export class S3Failure extends Error {
 
   /** The server cannot keep up. */
   get overloaded(): boolean {
-    return this.status === 503 || this.status === 429;
+    return this.status === 503 || this.status === 429 || this.s3Code === 'SlowDown';
   }
 }
 

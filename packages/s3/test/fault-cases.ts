@@ -27,6 +27,7 @@ const isGet = ({ method }: SeenRequest): boolean => method === 'GET';
 const isHead = ({ method }: SeenRequest): boolean => method === 'HEAD';
 const isDelete = ({ method }: SeenRequest): boolean => method === 'DELETE';
 const isPart = ({ method, url }: SeenRequest): boolean => method === 'PUT' && url.includes('partNumber=');
+const isCreate = ({ method, url }: SeenRequest): boolean => method === 'POST' && url.includes('uploads=');
 const isComplete = ({ method, url }: SeenRequest): boolean => method === 'POST' && url.includes('uploadId=');
 
 /** What a store does when a real server is broken in known ways. */
@@ -163,6 +164,7 @@ export function describeFaults(server: RgwServer, proxy: FaultProxy): void {
 
     test('writes parts through faults', { timeout: 60_000 }, async () => {
       plan(isPart, INTERNAL, SLOW_DOWN, { kind: 'cut-request' }, { kind: 'lose-answer' });
+      plan(isCreate, { kind: 'lose-answer' }, INTERNAL, { kind: 'lose-answer' });
       const bytes = randomBytes(40 * MIB);
       await store.writeObject('e/packs/parts', [bytes]);
       const found = Buffer.concat(await Array.fromAsync(store.readStream('e/packs/parts')));

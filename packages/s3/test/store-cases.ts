@@ -34,6 +34,7 @@ export function describeStore(server: RgwServer): void {
     leftoverDrafts(() => bucket);
     claims(() => bucket);
     names(server, () => bucket);
+    streams(() => bucket);
     threads(() => bucket);
   });
 }
@@ -233,6 +234,26 @@ function names(server: RgwServer, bucket: () => TestBucket): void {
     await using store = await bucket().open(undefined, { endpoint: 'http://127.0.0.1:1' });
     const error = await expectCode(() => store.sizeOf('e/packs/p'), 'IO');
     expect(error.message).toMatch(/cannot look at object e\/packs\/p in s3:.*ECONNREFUSED.*AWS_ENDPOINT_URL/);
+  });
+}
+
+function streams(bucket: () => TestBucket): void {
+  test('may be left in the middle of an object, and cancelled there', async () => {
+    await using store = await bucket().open();
+    await store.writeObject('e/packs/p', [randomBytes(12 * MIB)]);
+    for (let count = 0; count < 5; count++) {
+      for await (const chunk of store.readStream('e/packs/p')) {
+        expect(chunk.length).toBeGreaterThan(0);
+        break;
+      }
+    }
+    const cancelling = new AbortController();
+    const { signal } = cancelling;
+    await expectCode(async () => {
+      for await (const _ of store.readStream('e/packs/p', { signal })) cancelling.abort();
+    }, 'CANCELLED');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(await store.sizeOf('e/packs/p')).toBe(12 * MIB);
   });
 }
 
