@@ -62,30 +62,35 @@ async function createUpload(
     if (found === undefined || found === '') throw brokenAnswer('the answer names no upload');
     return { uploadId: found, attempt: answer.attempt };
   });
-  if (attempt > 1) await abortOtherUploads(client, { ...call, uploadId });
+  // An attempt whose answer was lost may have begun an upload nobody knows.
+  if (attempt > 1) await abortUploads(client, { ...call, except: uploadId });
   return uploadId;
 }
 
-/** An attempt whose answer was lost may have begun an upload nobody knows. Nobody else writes under our key. */
-async function abortOtherUploads(
+/**
+ * Gives up uploads of a key that nobody finishes any more: nobody else writes under a key of ours. Where uploads may
+ * not be listed they are left to the bucket's own rules.
+ */
+export async function abortUploads(
   client: S3Client,
-  mine: { key: ObjectKey; uploadId: string; signal: AbortSignal | undefined },
+  of: { key: ObjectKey; signal: AbortSignal | undefined; except?: string },
 ): Promise<void> {
+  const wholeKey = client.location.prefix + of.key;
   const request = {
-    operation: `look for uploads of object ${mine.key}`,
-    signal: mine.signal,
+    operation: `look for uploads of object ${of.key}`,
+    signal: of.signal,
     method: 'GET',
     query: [
       ['uploads', ''],
-      ['prefix', client.location.prefix + mine.key],
+      ['prefix', wholeKey],
     ],
+    statuses: [403, 404, 405, 501],
   } as const;
   const xml = await client.send(request, ({ body }) => body.text());
   for (const element of xmlElements(xml, 'Upload')) {
     const uploadId = xmlText(element, 'UploadId');
-    const isOfKey = xmlText(element, 'Key') === client.location.prefix + mine.key;
-    if (uploadId === undefined || uploadId === mine.uploadId || !isOfKey) continue;
-    await abortUpload({ client, key: mine.key, uploadId });
+    if (uploadId === undefined || uploadId === of.except || xmlText(element, 'Key') !== wholeKey) continue;
+    await abortUpload({ client, key: of.key, uploadId });
   }
 }
 

@@ -8,12 +8,14 @@ import {
   type ObjectDraft,
   type ObjectInfo,
   type ObjectKey,
+  parseIngestOfKey,
   type Random,
   storeKeys,
   throwIfCancelled,
 } from '@waybill/core';
 import { listBucket } from './list-bucket.ts';
 import { isDraftKey, LocalDrafts } from './local-drafts.ts';
+import { abortUploads } from './multipart-upload.ts';
 import { deleteObject, headObject } from './object-requests.ts';
 import { ObjectWriter } from './object-writer.ts';
 import { readInto, readStream } from './read-object.ts';
@@ -127,6 +129,9 @@ class S3Store implements BlobStore {
     assertObjectKey(key);
     throwIfCancelled(signal);
     if (isDraftKey(key)) return this.#drafts.remove(key);
+    // A process killed in the middle of an upload leaves its parts. They go with the object that was announced; what
+    // is staged is small and removed by the thousand, so it is not asked about.
+    if (parseIngestOfKey(key) === undefined) await abortUploads(this.#client, { key, signal });
     return deleteObject(this.#client, { key, signal });
   }
 

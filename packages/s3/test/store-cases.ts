@@ -34,6 +34,7 @@ export function describeStore(server: RgwServer): void {
     leftoverDrafts(() => bucket);
     claims(() => bucket);
     names(server, () => bucket);
+    leftoverUploads(() => bucket);
     streams(() => bucket);
     threads(() => bucket);
   });
@@ -234,6 +235,23 @@ function names(server: RgwServer, bucket: () => TestBucket): void {
     await using store = await bucket().open(undefined, { endpoint: 'http://127.0.0.1:1' });
     const error = await expectCode(() => store.sizeOf('e/packs/p'), 'IO');
     expect(error.message).toMatch(/cannot look at object e\/packs\/p in s3:.*ECONNREFUSED.*AWS_ENDPOINT_URL/);
+  });
+}
+
+function leftoverUploads(bucket: () => TestBucket): void {
+  test('removes with an object what a killed process uploaded of it', async () => {
+    const url = bucket().newUrl();
+    await using store = await bucket().open(url);
+    await using client = await bucket().client(url);
+    for (const key of ['e/blobs/md5/ab/x-1', 'e/blobs/md5/ab/x-1', 'e/blobs/md5/ab/x-12']) {
+      const request = { operation: 'begin', key, method: 'POST', query: [['uploads', '']] } as const;
+      await client.send(request, ({ body }) => body.dump());
+    }
+    expect(await openUploads(client)).toHaveLength(3);
+    await store.remove('e/blobs/md5/ab/x-1');
+    expect(await openUploads(client)).toHaveLength(1);
+    await store.remove('e/blobs/md5/ab/x-12');
+    expect(await openUploads(client)).toEqual([]);
   });
 }
 
