@@ -2,6 +2,7 @@ import { ArtifactError, throwIfCancelled } from '@waybill/core';
 import { type Dispatcher, Pool } from 'undici';
 import { AimdLimiter, type Permit } from './aimd-limiter.ts';
 import { backoffMs, parseRetryAfter, pause, type RetryPolicy } from './backoff.ts';
+import { type BucketAddress, bucketAddress } from './bucket-address.ts';
 import type { ByteSource } from './byte-source.ts';
 import { artifactErrorOf, failureOfAnswer, failureOfNetwork, S3Failure, type S3Task } from './s3-failure.ts';
 import { type S3Credentials, SigV4Signer, UNSIGNED_PAYLOAD } from './sigv4.ts';
@@ -60,13 +61,12 @@ export class S3Client implements AsyncDisposable {
   /** `s3://bucket/prefix` */
   readonly store: string;
   readonly location: S3Location;
+  readonly address: BucketAddress;
   readonly retries: RetryPolicy;
   readonly limiter: AimdLimiter;
   /** False once the server refused a conditional write as something it has not implemented. */
   knowsConditions = true;
   readonly #pool: Pool;
-  readonly #host: string;
-  readonly #basePath: string;
   readonly #signer: SigV4Signer;
   readonly #credentials: S3ClientOptions['credentials'];
   #wasAnswered = false;
@@ -78,14 +78,11 @@ export class S3Client implements AsyncDisposable {
     this.store = formatStoreUrl(location);
     this.retries = options.retries;
     this.limiter = new AimdLimiter({ start: REQUESTS_AT_START, max: options.requestsMax });
-    const origin = new URL(endpoint.origin);
-    if (!pathStyle) origin.hostname = `${location.bucket}.${endpoint.hostname}`;
-    this.#host = origin.host;
-    this.#basePath = `${endpoint.pathname.replace(/\/$/, '')}${pathStyle ? `/${encodeUriPath(location.bucket)}` : ''}`;
+    this.address = bucketAddress({ endpoint, bucket: location.bucket, pathStyle });
     this.#signer = new SigV4Signer({ region: options.region, service: 's3' });
     this.#credentials = options.credentials;
     // The limiter bounds requests; a bound on sockets would have readers of streams wait for each other.
-    this.#pool = new Pool(origin.origin, {
+    this.#pool = new Pool(this.address.origin, {
       connections: null,
       pipelining: 1,
       allowH2: false,
@@ -171,7 +168,7 @@ export class S3Client implements AsyncDisposable {
     const { method, body, signal } = request;
     const path = this.#pathOf(request.key);
     const query = encodeQuery(request.query ?? []);
-    const headers: Record<string, string> = { ...request.headers, host: this.#host };
+    const headers: Record<string, string> = { ...request.headers, host: this.address.host };
     if (body !== undefined) headers['content-length'] = String(body.sizeBytes);
     return this.#pool.request({
       method,
@@ -189,8 +186,9 @@ export class S3Client implements AsyncDisposable {
   }
 
   #pathOf(key: string | undefined): string {
-    if (key === undefined) return this.#basePath === '' ? '/' : this.#basePath;
-    return `${this.#basePath}/${encodeUriPath(this.location.prefix + key)}`;
+    const { path } = this.address;
+    if (key === undefined) return path === '' ? '/' : path;
+    return `${path}/${encodeUriPath(this.location.prefix + key)}`;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

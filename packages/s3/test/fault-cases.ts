@@ -150,6 +150,30 @@ export function describeFaults(server: RgwServer, proxy: FaultProxy): void {
       expect(conditions).toEqual(['*', undefined, undefined]);
     });
 
+    test('keeps its sockets', async () => {
+      await using one = await bucket.open(url);
+      for (const key of ['e/keep/a', 'e/keep/b', 'e/keep/c']) {
+        await one.writeObject(key, [new Uint8Array(1_000)]);
+        await one.sizeOf(key);
+        await one.sizeOf('e/keep/missing');
+        await one.readRange(key, { offset: 1, length: 10 });
+        await Array.fromAsync(one.readStream(key));
+        await Array.fromAsync(one.list('e/keep/'));
+        await expectCode(() => one.writeObject(key, []), 'OBJECT_EXISTS');
+        await one.remove(key);
+      }
+      expect(proxy.seen.length).toBeGreaterThan(24);
+      // An answer may be read before its socket is free for the next request.
+      expect(proxy.connections).toBeLessThanOrEqual(3);
+    });
+
+    test('has no more requests on their way than it may', async () => {
+      await using few = await bucket.open(url, { requestsMax: 3 });
+      const sizes = Array.from({ length: 30 }, (_, index) => few.sizeOf(`e/few/p${index}`));
+      expect(new Set(await Promise.all(sizes))).toEqual(new Set([undefined]));
+      expect(proxy.inFlightMax).toBe(3);
+    });
+
     test('ends waiting when it is cancelled', async () => {
       plan(isPut, error(503, 'SlowDown', { 'retry-after': '30' }));
       const before = performance.now();

@@ -82,6 +82,23 @@ describe('the server of a store', () => {
     }
   });
 
+  test.for([
+    ['bucket', {}, 'https://bucket.s3.eu-west-1.amazonaws.com', ''],
+    ['bucket', { region: 'cn-north-1' }, 'https://bucket.s3.cn-north-1.amazonaws.com.cn', ''],
+    // No certificate of AWS covers a name with dots.
+    ['my.bucket', {}, 'https://s3.eu-west-1.amazonaws.com', '/my.bucket'],
+    ['Old_Bucket', {}, 'https://s3.eu-west-1.amazonaws.com', '/Old_Bucket'],
+    ['bucket', { pathStyle: true }, 'https://s3.eu-west-1.amazonaws.com', '/bucket'],
+    ['bucket', { endpoint: 'http://localhost:9000' }, 'http://localhost:9000', '/bucket'],
+    ['bucket', { endpoint: 'https://host:443/s3/' }, 'https://host', '/s3/bucket'],
+    ['bucket', { endpoint: 'http://host:9000', pathStyle: false }, 'http://bucket.host:9000', ''],
+  ] as const)('of bucket %s with %o is %s', async ([bucket, change, origin, path]) => {
+    const credentials = { accessKeyId: 'A', secretAccessKey: 'B' };
+    const region = 'eu-west-1';
+    await using client = await openS3Client({ url: `s3://${bucket}/p`, region, credentials, ...change });
+    expect(client.address).toEqual({ origin, host: new URL(origin).host, path });
+  });
+
   test('is asked nothing without credentials', async () => {
     const error = await expectCode(() => look({ url, endpoint }), 'PERMISSION');
     expect(error.message).toMatch(/no credentials for bucket bucket: .*; set AWS_ACCESS_KEY_ID/);

@@ -211,17 +211,19 @@ interface Daemon {
 
 /**
  * Runs a daemon under a shell that ends it when this process goes, however it goes: its end of the pipe is closed then.
- * Nothing of what it holds is worth a clean end.
+ * Nothing of what it holds is worth a clean end, or is kept.
  */
 function supervise({ folder }: Cluster, [name = '', ...args]: readonly string[]): Daemon {
   const script = `exec 3<&0
+    folder=$1
+    shift
     "$@" </dev/null 2>&1 &
     daemon=$!
-    (read -r _ <&3; kill -KILL "$daemon") 2>/dev/null &
+    (read -r _ <&3; kill -KILL "$daemon"; cd / && rm -rf "$folder") 2>/dev/null &
     exec 3<&-
     wait "$daemon"`;
   const line = [name, '-c', join(folder, 'ceph.conf'), ...args];
-  const child = spawn('sh', ['-c', script, 'sh', ...line], { cwd: folder, detached: true });
+  const child = spawn('sh', ['-c', script, 'sh', folder, ...line], { cwd: folder, detached: true });
   let log = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     if (log.length < LOG_CHARS_MAX) log += text;

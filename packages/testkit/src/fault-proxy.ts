@@ -46,6 +46,8 @@ interface PlannedFault {
 export class FaultProxy implements AsyncDisposable {
   /** All requests since the start or the last `forget`. */
   seen: SeenRequest[] = [];
+  /** Connections accepted in the same time. */
+  connections = 0;
   readonly #server: Server;
   readonly #target: URL;
   #planned: PlannedFault[] = [];
@@ -55,6 +57,9 @@ export class FaultProxy implements AsyncDisposable {
   private constructor(server: Server, target: URL) {
     this.#server = server;
     this.#target = target;
+    server.on('connection', () => {
+      this.connections++;
+    });
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
       this.#handle(request, response);
     });
@@ -90,6 +95,7 @@ export class FaultProxy implements AsyncDisposable {
 
   forget(): void {
     this.seen = [];
+    this.connections = 0;
     this.#planned = [];
     this.#inFlightMax = 0;
   }
