@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { ArtifactError } from '@waybill/core';
 
@@ -17,7 +17,7 @@ export function bytesSource(bytes: Uint8Array): ByteSource {
   return {
     sizeBytes: bytes.length,
     // A checksum of a transfer, no digest of content: those are made in @waybill/hashing.
-    md5: () => Promise.resolve(createHash('md5').update(bytes).digest()),
+    md5: () => Promise.resolve(hash('md5', bytes, 'buffer')),
     open: () => bytes,
   };
 }
