@@ -8,7 +8,8 @@ export default defineConfig({
   resolve: { conditions },
   ssr: {
     resolve: {
-      conditions: [...conditions, 'module', 'node', 'development|production'],
+      // Not `module`: the AWS SDK has ES modules under it that only bundlers can load.
+      conditions: [...conditions, 'node', 'development|production'],
       externalConditions: conditions,
     },
   },

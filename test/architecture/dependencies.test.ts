@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { packageNames, REPOSITORY_ROOT } from './repository.ts';
 
-const ADAPTERS = ['catalog', 'hashing', 'manifest-file', 'store-fs'];
+const ADAPTERS = ['catalog', 'hashing', 'manifest-file', 's3', 'store-fs'];
 
 /** What each package may depend on: the direction of dependencies, stated once more as data. */
 const ALLOWED: Record<string, { own: readonly string[]; outside: readonly string[] }> = {
@@ -13,6 +13,7 @@ const ALLOWED: Record<string, { own: readonly string[]; outside: readonly string
   hashing: { own: ['core'], outside: ['hash-wasm', 'piscina'] },
   'manifest-file': { own: ['core'], outside: ['hyparquet', 'hyparquet-writer'] },
   'store-fs': { own: ['core'], outside: ['ignore', 'picomatch'] },
+  s3: { own: ['core'], outside: ['@aws-sdk/credential-provider-node', '@smithy/core', 'undici'] },
   catalog: { own: ['core'], outside: ['kysely', 'pg'] },
   embedded: { own: ['core', 'operations', 'pipeline', ...ADAPTERS], outside: [] },
   cli: {

@@ -72,6 +72,7 @@ const violations: Violation[] = [
       ['hashing', 'pipeline'],
       ['manifest-file', 'store-fs'],
       ['store-fs', 'hashing'],
+      ['s3', 'store-fs'],
       ['embedded', 'cli'],
       ['cli', 'store-fs'],
       ['testkit', 'catalog'],

@@ -35,6 +35,7 @@ export {
   parseVersionRef,
   versionIndexOf,
 } from './names.ts';
+export { assertKeyPrefix, assertObjectKey, isObjectKey } from './object-key.ts';
 export type { BlobRows, Crc32, PackFooter } from './pack.ts';
 export {
   decodePackFooter,

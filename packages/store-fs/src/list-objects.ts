@@ -1,8 +1,7 @@
 import type { Dirent } from 'node:fs';
 import { lstat, readdir } from 'node:fs/promises';
-import { type ObjectInfo, throwIfCancelled } from '@waybill/core';
+import { assertKeyPrefix, isObjectKey, type ObjectInfo, throwIfCancelled } from '@waybill/core';
 import { fileError, hasErrno } from './file-errors.ts';
-import { assertKeyPrefix, isObjectKey } from './object-path.ts';
 
 /** Sizes asked for at the same time. */
 const SIZES_IN_FLIGHT = 64;

@@ -2,8 +2,11 @@ export { type BlobStoreSubject, blobStoreConformance } from './blob-store-confor
 export { describeCatalog } from './catalog/catalog-conformance.ts';
 export type { TestedCatalog } from './catalog/catalog-fixture.ts';
 export { ManualClock } from './catalog/catalog-fixture.ts';
-export type { PostgresServer, ServerSkipped } from './postgres-server.ts';
+export { type RgwServer, startRgw } from './ceph-rgw.ts';
+export { type Fault, FaultProxy, type SeenRequest } from './fault-proxy.ts';
+export type { PostgresServer } from './postgres-server.ts';
 export { startPostgres } from './postgres-server.ts';
 export { PowerLossDisk, type PowerLossFile, type PowerLossFolders } from './power-loss-disk.ts';
 export type { CliCall, CliResult, RunningCli } from './run-cli.ts';
 export { cliCommand, runCli, startCli } from './run-cli.ts';
+export type { ServerSkipped } from './server-skipped.ts';

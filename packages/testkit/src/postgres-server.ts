@@ -1,10 +1,12 @@
 import { type ChildProcessWithoutNullStreams, execFile, spawn } from 'node:child_process';
 import { chown, mkdtemp, readdir, realpath, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { freePort } from './free-port.ts';
+import { installPackages } from './install-packages.ts';
+import type { ServerSkipped } from './server-skipped.ts';
 
 /** A PostgreSQL server of its own in a temporary folder, without durability. */
 export interface PostgresServer extends AsyncDisposable {
@@ -16,14 +18,8 @@ export interface PostgresServer extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-/** Why there is no server. */
-export interface ServerSkipped {
-  readonly skipped: string;
-}
-
 const execute = promisify(execFile);
 const DEBIAN_FOLDER = '/usr/lib/postgresql';
-const INSTALL_TIMEOUT_MS = 300_000;
 const START_ATTEMPTS = 3;
 const START_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 10_000;
@@ -72,19 +68,9 @@ async function findPrograms(): Promise<string | undefined> {
 }
 
 async function installPrograms(): Promise<string | ServerSkipped> {
-  if (userInfo().uid !== ROOT) {
-    return { skipped: `PostgreSQL is not installed in ${DEBIAN_FOLDER} and this user may not install it` };
-  }
-  const apt = ['DEBIAN_FRONTEND=noninteractive', 'RUNLEVEL=1', 'apt-get', '-o', 'DPkg::Lock::Timeout=120'];
-  try {
-    await execute('env', [...apt, 'update'], { timeout: INSTALL_TIMEOUT_MS });
-    await execute('env', [...apt, 'install', '-y', '--no-install-recommends', 'postgresql'], {
-      timeout: INSTALL_TIMEOUT_MS,
-    });
-  } catch (error) {
-    return {
-      skipped: `PostgreSQL could not be installed: ${Error.isError(error) ? error.message : String(error)}`,
-    };
+  const problem = await installPackages(['postgresql']);
+  if (problem !== undefined) {
+    return { skipped: `PostgreSQL is not installed in ${DEBIAN_FOLDER} and ${problem}` };
   }
   return (await findPrograms()) ?? { skipped: `the package postgresql left nothing in ${DEBIAN_FOLDER}` };
 }
@@ -213,16 +199,4 @@ async function end(child: ChildProcessWithoutNullStreams): Promise<void> {
   }, STOP_TIMEOUT_MS);
   await promise;
   clearTimeout(timer);
-}
-
-function freePort(): Promise<number> {
-  const { promise, resolve, reject } = Promise.withResolvers<number>();
-  const probe = createServer();
-  probe.once('error', reject);
-  probe.listen(0, '127.0.0.1', () => {
-    const address = probe.address();
-    const port = typeof address === 'object' && address !== null ? address.port : 0;
-    probe.close(() => resolve(port));
-  });
-  return promise;
 }

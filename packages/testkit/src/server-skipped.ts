@@ -1,0 +1,4 @@
+/** Why there is no server. */
+export interface ServerSkipped {
+  readonly skipped: string;
+}
