@@ -11,8 +11,9 @@ const START_MAX_MS = 200;
 export async function runStartupBench(options: BenchOptions): Promise<BenchRow[]> {
   const ours: number[] = [];
   const peer: number[] = [];
-  await inFreshFolder(options, async (home) => {
-    const file = join(home, 'file.txt');
+  await inFreshFolder(options, async (folder) => {
+    const home = join(folder, 'home');
+    const file = join(folder, 'file.txt');
     writeFileSync(file, 'hello');
     await runWaybill(['put', file, '--name', 'bench', '--type', 'dataset', '--json'], home);
     for (let round = 0; round < options.rounds * 3; round++) {
